@@ -1,0 +1,16 @@
+//! The words of the field, shared by every crate: ids, statuses, permissions, secrets.
+//!
+//! Pure: no I/O, no clock. With the feature `sqlx` ids and enums are also text columns of any sqlx
+//! database; the runner never turns it on, so that it links no database driver.
+
+mod column;
+pub mod ids;
+pub mod job;
+pub mod permission;
+pub mod run;
+mod secret;
+mod text_enum;
+
+pub use ids::ParseIdError;
+pub use secret::Secret;
+pub use text_enum::UnknownWord;

@@ -1,0 +1,46 @@
+//! What can be allowed: `resource:action`. The catalogue that roles are made of.
+
+use crate::text_enum::text_enum;
+
+text_enum! {
+    /// One thing that somebody may do. Roles are sets of these.
+    pub enum Permission {
+        AccountsRead = "accounts:read",
+        EnvironmentsRead = "environments:read",
+        EnvironmentsCreate = "environments:create",
+        EnvironmentsUpdate = "environments:update",
+        EnvironmentsDelete = "environments:delete",
+        ProjectsRead = "projects:read",
+        ProjectsCreate = "projects:create",
+        ProjectsUpdate = "projects:update",
+        ProjectsDelete = "projects:delete",
+        WorkspacesRead = "workspaces:read",
+        WorkspacesCreate = "workspaces:create",
+        WorkspacesUpdate = "workspaces:update",
+        WorkspacesDelete = "workspaces:delete",
+        WorkspacesLock = "workspaces:lock",
+        WorkspacesForceUnlock = "workspaces:force-unlock",
+        VariablesRead = "variables:read",
+        VariablesUpdate = "variables:update",
+        ConfigurationVersionsRead = "configuration-versions:read",
+        ConfigurationVersionsCreate = "configuration-versions:create",
+        RunsRead = "runs:read",
+        RunsCreate = "runs:create",
+        RunsApply = "runs:apply",
+        RunsCancel = "runs:cancel",
+        RunsForceCancel = "runs:force-cancel",
+        RunsResolve = "runs:resolve",
+        /// The JSON plan with sensitive values in clear.
+        PlansReadJson = "plans:read-json",
+        StateVersionsRead = "state-versions:read",
+        StateVersionsReadOutputs = "state-versions:read-outputs",
+        /// State written outside a run walks around the gates: `state push`, local execution.
+        StateVersionsCreateOutsideRuns = "state-versions:create-outside-runs",
+        UsersRead = "users:read",
+        UsersUpdate = "users:update",
+        TokensManageOwn = "tokens:manage-own",
+        RunnerPoolsRead = "runner-pools:read",
+        RunnerPoolsManage = "runner-pools:manage",
+        AuditRead = "audit:read",
+    }
+}
