@@ -1,1 +1,1 @@
-//! .
+//! Means for tests.
