@@ -9,6 +9,7 @@
 
 pub mod address;
 pub mod hcl;
+pub mod lines;
 pub mod plan;
 pub mod redact;
 pub mod state;
