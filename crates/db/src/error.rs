@@ -59,8 +59,8 @@ pub enum Error {
         statement: &'static str,
         source: sqlx::Error,
     },
-    /// The connection broke during the commit: the change may or may not have been made.
-    #[error("the connection to the database broke during a commit, its outcome is unknown")]
+    /// The database failed during the commit: the change may or may not have been made.
+    #[error("the database failed during a commit, whose outcome is unknown")]
     CommitUnknown { source: sqlx::Error },
     #[error("the database refused a statement: {statement}")]
     Refused {
@@ -97,65 +97,80 @@ impl Error {
 
     pub(crate) fn of_statement(source: sqlx::Error, statement: &'static str) -> Self {
         use sqlx::Error as E;
-        match &source {
-            E::Database(error) => match (error.kind(), trouble(error.as_ref())) {
-                (ErrorKind::UniqueViolation, _) => {
-                    let violation = Box::new(Violation::of(error.as_ref()));
-                    Self::Unique {
-                        violation,
-                        statement,
-                        source,
-                    }
-                }
-                (ErrorKind::ForeignKeyViolation, _) => {
-                    let violation = Box::new(Violation::of(error.as_ref()));
-                    Self::ForeignKey {
-                        violation,
-                        statement,
-                        source,
-                    }
-                }
+        if let Some(error) = source.as_database_error() {
+            let (kind, trouble) = (error.kind(), trouble(error));
+            let violation = Box::new(Violation::of(error));
+            return match (kind, trouble) {
+                (ErrorKind::UniqueViolation, _) => Self::Unique {
+                    violation,
+                    statement,
+                    source,
+                },
+                (ErrorKind::ForeignKeyViolation, _) => Self::ForeignKey {
+                    violation,
+                    statement,
+                    source,
+                },
                 (_, Some(Trouble::Busy)) => Self::Busy { statement, source },
                 (_, Some(Trouble::Down)) => Self::Unavailable { statement, source },
                 (_, None) => Self::Refused { statement, source },
-            },
-            E::RowNotFound => Self::NoRow { statement },
-            E::Io(_)
-            | E::Tls(_)
-            | E::PoolTimedOut
-            | E::PoolClosed
-            | E::WorkerCrashed
-            | E::BeginFailed => Self::Unavailable { statement, source },
-            E::ColumnDecode { .. }
-            | E::Decode(_)
-            | E::ColumnNotFound(_)
-            | E::ColumnIndexOutOfBounds { .. }
-            | E::TypeNotFound { .. } => Self::Unreadable { statement, source },
-            E::Encode(_) => Self::Unstorable { statement, source },
-            _ => Self::Refused { statement, source },
+            };
+        }
+        if matches!(source, E::RowNotFound) {
+            Self::NoRow { statement }
+        } else if is_about_the_connection(&source) {
+            Self::Unavailable { statement, source }
+        } else if matches!(source, E::Encode(_)) {
+            Self::Unstorable { statement, source }
+        } else if is_about_reading(&source) {
+            Self::Unreadable { statement, source }
+        } else {
+            Self::Refused { statement, source }
         }
     }
 
-    /// A refusal by the database means "not committed"; anything else leaves the outcome open.
+    /// Only a refusal says that nothing was committed. A server that is shutting down may answer
+    /// so after the commit, and a failed write to the log may survive a crash all the same.
     pub(crate) fn of_commit(source: sqlx::Error) -> Self {
-        match Self::of_statement(source, "COMMIT") {
-            Self::Unavailable { source, .. } | Self::Refused { source, .. }
-                if source.as_database_error().is_none() =>
-            {
-                Self::CommitUnknown { source }
-            }
-            known => known,
+        let refused = source
+            .as_database_error()
+            .is_some_and(|error| !matches!(trouble(error), Some(Trouble::Down)));
+        if refused {
+            Self::of_statement(source, "COMMIT")
+        } else {
+            Self::CommitUnknown { source }
         }
     }
 
     pub(crate) fn of_migration(source: MigrateError) -> Self {
-        match source {
-            MigrateError::VersionMissing(version) => Self::SchemaTooNew { version },
-            source => Self::Migrate {
+        if let MigrateError::VersionMissing(version) = source {
+            Self::SchemaTooNew { version }
+        } else {
+            Self::Migrate {
                 source: Box::new(source),
-            },
+            }
         }
     }
+}
+
+fn is_about_the_connection(error: &sqlx::Error) -> bool {
+    use sqlx::Error as E;
+    matches!(
+        error,
+        E::Io(_) | E::Tls(_) | E::PoolTimedOut | E::PoolClosed | E::WorkerCrashed | E::BeginFailed
+    )
+}
+
+fn is_about_reading(error: &sqlx::Error) -> bool {
+    use sqlx::Error as E;
+    matches!(
+        error,
+        E::ColumnDecode { .. }
+            | E::Decode(_)
+            | E::ColumnNotFound(_)
+            | E::ColumnIndexOutOfBounds { .. }
+            | E::TypeNotFound { .. }
+    )
 }
 
 enum Trouble {

@@ -56,8 +56,8 @@ impl Tx {
     /// Makes the changes permanent, then wakes listeners.
     ///
     /// # Errors
-    /// [`Error::CommitUnknown`] when the connection broke, so that the changes may have been made
-    /// nevertheless; any other error means that they haven't.
+    /// [`Error::CommitUnknown`] when the database failed meanwhile, so that the changes may have been
+    /// made nevertheless; any other error means that they haven't.
     pub async fn commit(mut self) -> Result<()> {
         if self.dialect() == Dialect::Postgres && !self.channels.is_empty() {
             let payload = self.wake.payload(&self.channels);

@@ -1,0 +1,2 @@
+CREATE TABLE variants (which TEXT NOT NULL);
+INSERT INTO variants VALUES ('postgres');
