@@ -7,7 +7,7 @@ use tonic::codec::{BufferSettings, Codec};
 use tonic_prost::ProstCodec;
 
 /// The generated contract.
-#[expect(clippy::all, unreachable_pub, reason = "generated code")]
+#[expect(clippy::all, clippy::allow_attributes, reason = "generated code")]
 pub mod v1 {
     tonic::include_proto!("terrane.runner.v1");
 }

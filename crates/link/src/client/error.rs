@@ -1,0 +1,49 @@
+//! Why there is no connection.
+
+use crate::Transport;
+use crate::close::CloseReason;
+
+/// A try to connect that failed.
+#[derive(Debug, thiserror::Error)]
+pub enum ConnectError {
+    /// The gateway answered and said no. Another transport or another try won't help.
+    #[error("the gateway refused this runner over {transport}: {refusal}")]
+    Refused {
+        transport: Transport,
+        refusal: Refusal,
+    },
+    /// No way led to the gateway. Try again later.
+    #[error("the gateway {gateway} can't be reached ({})", .failures.join("; "))]
+    Unreachable {
+        gateway: String,
+        /// One sentence for each transport that was tried.
+        failures: Vec<String>,
+    },
+    /// The connection that this was asked of has ended.
+    #[error("the connection has ended: {0}")]
+    Ended(String),
+    /// The configuration can't be used.
+    #[error("{0}")]
+    Configuration(String),
+}
+
+/// What the gateway said no with.
+#[derive(Debug, thiserror::Error)]
+pub enum Refusal {
+    /// The answer to Hello.
+    #[error("{}", .0.message())]
+    Answer(Box<tonic::Status>),
+    /// The close code of the connection, or the TLS alert.
+    #[error("{0}")]
+    Closed(CloseReason),
+}
+
+impl ConnectError {
+    /// Whether trying again with the same identity is pointless.
+    pub fn is_final(&self) -> bool {
+        match self {
+            Self::Refused { .. } | Self::Configuration(_) => true,
+            Self::Unreachable { .. } | Self::Ended(_) => false,
+        }
+    }
+}
