@@ -35,7 +35,9 @@ fn random_body() -> String {
 fn is_body(text: &str) -> bool {
     !text.is_empty()
         && text.len() <= MAX_LENGTH
-        && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
+        && text
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
 }
 
 macro_rules! ids {
@@ -162,6 +164,9 @@ mod tests {
 
     #[test]
     fn no_prefix_is_taken_twice() {
-        assert_eq!(PREFIXES.iter().collect::<HashSet<_>>().len(), PREFIXES.len());
+        assert_eq!(
+            PREFIXES.iter().collect::<HashSet<_>>().len(),
+            PREFIXES.len()
+        );
     }
 }

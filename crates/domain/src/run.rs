@@ -64,7 +64,10 @@ text_enum! {
 
 impl PhaseStatus {
     pub const fn is_final(self) -> bool {
-        matches!(self, Self::Finished | Self::Errored | Self::Canceled | Self::Unreachable)
+        matches!(
+            self,
+            Self::Finished | Self::Errored | Self::Canceled | Self::Unreachable
+        )
     }
 }
 

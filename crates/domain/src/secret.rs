@@ -52,6 +52,9 @@ mod tests {
 
     #[test]
     fn debug_shows_nothing() {
-        assert_eq!(format!("{:?}", Secret::new("hunter2".to_owned())), "[secret]");
+        assert_eq!(
+            format!("{:?}", Secret::new("hunter2".to_owned())),
+            "[secret]"
+        );
     }
 }

@@ -11,6 +11,7 @@ pub mod address;
 pub mod hcl;
 pub mod lines;
 pub mod plan;
+pub mod probe;
 pub mod redact;
 pub mod state;
 mod stream;

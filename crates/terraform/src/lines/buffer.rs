@@ -46,9 +46,8 @@ impl LineBuffer {
     }
 
     fn give(&mut self, end: usize, next: usize) -> String {
-        let line = self.bytes[self.start..end].strip_suffix(b"\r");
-        let line = line.unwrap_or(&self.bytes[self.start..end]);
-        let line = String::from_utf8_lossy(line).into_owned();
+        let line = &self.bytes[self.start..end];
+        let line = String::from_utf8_lossy(line.strip_suffix(b"\r").unwrap_or(line)).into_owned();
         self.start = next;
         self.searched = next;
         line

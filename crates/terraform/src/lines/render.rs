@@ -115,4 +115,12 @@ mod tests {
             "{text}"
         );
     }
+
+    /// The sample was printed by Terraform 1.11.4 with `-json`, the text by the same version without.
+    #[test]
+    fn a_real_apply_reads_as_the_cli_printed_it() {
+        let lines: Vec<_> = include_str!("../../samples/apply.jsonl").lines().collect();
+        let expected = include_str!("../../samples/apply.txt");
+        assert_eq!(rendered(Renderer::Apply, &lines), expected);
+    }
 }

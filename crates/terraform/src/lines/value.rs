@@ -4,14 +4,9 @@ use serde_json::Value;
 
 /// `value` of Terraform type `kind` (its JSON form), written at `indent` columns.
 pub(super) fn format_value(value: &Value, kind: &Value, indent: usize) -> String {
-    let (name, inner) = match kind {
-        Value::Array(parts) => (
-            parts.first().and_then(Value::as_str).unwrap_or_default(),
-            parts.get(1),
-        ),
-        other => (other.as_str().unwrap_or_default(), None),
-    };
-    let inner = inner.unwrap_or(&Value::Null);
+    let parts = kind.as_array().map(Vec::as_slice).unwrap_or_default();
+    let name = parts.first().unwrap_or(kind).as_str().unwrap_or_default();
+    let inner = parts.get(1).unwrap_or(&Value::Null);
     match value {
         Value::Null => null(name),
         Value::Bool(flag) => flag.to_string(),
