@@ -1,5 +1,7 @@
 //! The promises of the facade, on both databases.
 
+#![expect(clippy::unwrap_used, reason = "tests")]
+
 use std::collections::HashSet;
 use std::time::Duration;
 
