@@ -22,7 +22,9 @@ pub mod join;
 mod pipe;
 mod quic;
 pub mod server;
+mod switch;
 pub mod tls;
 mod transport;
+mod windows;
 
 pub use transport::Transport;

@@ -5,11 +5,24 @@
 //! An authentication or version refusal by the gateway is final: the other transport would be told
 //! the same.
 
+mod address;
+mod attempt;
 mod channel;
 mod config;
 mod connection;
 mod connector;
+mod dial_quic;
+mod dial_tcp;
+mod dialer;
 mod error;
+mod health;
+mod memory;
+mod plan;
+mod probe;
+mod proxy;
+mod race;
+mod session;
+mod verdict;
 
 pub use channel::{Channel, EnrollmentClient, RunnerClient};
 pub use config::{ConnectorConfig, TransportChoice};

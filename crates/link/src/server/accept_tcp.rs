@@ -19,11 +19,12 @@ use super::accept_quic::WORKING;
 use super::admit::{Arrival, admit, admit_refused};
 use super::handle::Counters;
 use super::io::Io;
-use super::kill::{Kill, KillSwitch};
+use super::kill::Kill;
 use super::run::Pipes;
 use crate::Transport;
 use crate::close::CloseCode;
 use crate::pipe::Pipe;
+use crate::switch::KillSwitch;
 
 /// After a failed `accept`, mostly for want of file descriptors: time for some to be closed.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(200);

@@ -8,10 +8,10 @@ use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tonic::transport::server::Connected;
 
-use super::kill::KillSwitch;
 use super::peer::Peer;
 use super::registry::LiveGuard;
 use crate::pipe::Pipe;
+use crate::switch::KillSwitch;
 
 pub(super) struct Io {
     pipe: Pipe,

@@ -17,16 +17,11 @@ use super::guard::GuardLayer;
 use super::io::Io;
 use super::limits::Limits;
 use super::{Gateway, GatewayError, Shared, accept_quic, accept_tcp};
-use crate::Transport;
 use crate::close::CloseCode;
+use crate::{Transport, windows};
 
 /// Pipes between an accept loop and its tonic server.
 const QUEUE: usize = 1024;
-/// Flow control of HTTP/2: wide enough for a state upload over a long path, and bounded.
-pub(crate) const STREAM_WINDOW: u32 = 1024 * 1024;
-pub(crate) const SESSION_WINDOW: u32 = 2 * 1024 * 1024;
-const CALLS_PER_SESSION: u32 = 64;
-const MAX_HEADERS: u32 = 16 * 1024;
 const SWEEP: Duration = Duration::from_secs(1);
 /// How long a stop waits for goodbyes to be sent.
 const FAREWELL: Duration = Duration::from_secs(3);
@@ -96,10 +91,10 @@ fn serve(
     let server = Server::builder()
         .http2_keepalive_interval(ping)
         .http2_keepalive_timeout(Some(limits.tcp_ping_timeout))
-        .initial_stream_window_size(STREAM_WINDOW)
-        .initial_connection_window_size(SESSION_WINDOW)
-        .max_concurrent_streams(CALLS_PER_SESSION)
-        .http2_max_header_list_size(MAX_HEADERS)
+        .initial_stream_window_size(windows::STREAM)
+        .initial_connection_window_size(windows::SESSION)
+        .max_concurrent_streams(windows::CALLS)
+        .http2_max_header_list_size(windows::HEADERS)
         .layer(GuardLayer)
         .add_routes(routes)
         .serve_with_incoming(ReceiverStream::new(incoming));
