@@ -8,11 +8,33 @@
     reason = "a helper of tests that can't go on fails the test"
 )]
 
+#[cfg(feature = "programs")]
+mod certificate;
 pub mod database;
+#[cfg(feature = "programs")]
+mod fake_cloud;
+#[cfg(feature = "programs")]
+mod git_server;
+#[cfg(feature = "programs")]
+pub mod programs;
+#[cfg(feature = "programs")]
+pub mod recorder;
 #[cfg(feature = "s3")]
 mod s3;
 mod skip;
+#[cfg(feature = "programs")]
+mod terminal;
 
+#[cfg(feature = "programs")]
+pub use certificate::TestCertificate;
+#[cfg(feature = "programs")]
+pub use fake_cloud::FakeCloud;
+#[cfg(feature = "programs")]
+pub use git_server::GitServer;
+#[cfg(feature = "programs")]
+pub use recorder::{Recorded, Recorder};
 #[cfg(feature = "s3")]
 pub use s3::LocalS3;
 pub use skip::skip;
+#[cfg(feature = "programs")]
+pub use terminal::Terminal;

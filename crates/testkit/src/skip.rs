@@ -18,4 +18,21 @@ pub fn skip(why: &str) {
     assert!(!ci, "skipping is not allowed in CI: {test} needs {why}");
     let line = format!("SKIPPED {test}: needs {why}\n");
     let _ = std::io::stderr().lock().write_all(line.as_bytes());
+    note(&line);
+}
+
+/// Adds the line to the list that `cargo xtask test` prints at its end.
+fn note(line: &str) {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the one place where tests ask who runs them"
+    )]
+    let Ok(list) = std::env::var("TERRANE_SKIPS") else {
+        return;
+    };
+    let file = std::fs::OpenOptions::new()
+        .create(true)
+        .append(true)
+        .open(list);
+    let _ = file.and_then(|mut file| file.write_all(line.as_bytes()));
 }

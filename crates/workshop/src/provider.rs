@@ -72,3 +72,13 @@ pub fn cli_configuration(mirror: &Path) -> String {
         mirror.display()
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_cli_configuration_names_the_mirror() {
+        assert!(cli_configuration(Path::new("/m")).contains("path = \"/m\""));
+    }
+}
