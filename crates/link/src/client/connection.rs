@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use futures::FutureExt;
 use quinn::VarInt;
 
-use super::channel::{EnrollmentClient, RunnerClient, runner_client};
+use super::channel::{Channel, EnrollmentClient, RunnerClient, runner_client};
 use super::connector::Inner;
 use super::dialer::Dialer;
 use super::error::ConnectError;
@@ -99,6 +99,11 @@ impl Connection {
     /// Hello, Lease, Heartbeat, Acknowledge, Renew.
     pub fn control(&self) -> RunnerClient {
         runner_client(self.live.control.channel.clone())
+    }
+
+    /// The control session itself, for a client of another kind.
+    pub fn channel(&self) -> Channel {
+        self.live.control.channel.clone()
     }
 
     /// A session for one running job: logs, progress, completion. Over QUIC a stream of its own,
