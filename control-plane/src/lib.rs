@@ -1,1 +1,15 @@
-//! .
+//! The control plane: state, runs, queue, gates and the API in front of them.
+//!
+//! Domain slices, each of which may call those before it; what must flow the other way is an event:
+//! audit < tenancy < iam < workspaces < variables < state < runners < runs. Beside them stand the
+//! composition root ([`app`]), the caller's [`context`], and the edges ([`http`], `rpc`).
+
+pub mod app;
+pub mod audit;
+pub mod clock;
+pub mod context;
+pub mod http;
+pub mod iam;
+pub mod problem;
+pub mod tenancy;
+pub mod workspaces;

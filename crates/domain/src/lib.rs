@@ -3,6 +3,7 @@
 //! Pure: no I/O, no clock. With the feature `sqlx` ids and enums are also text columns of any sqlx
 //! database; the runner never turns it on, so that it links no database driver.
 
+pub mod access;
 mod column;
 pub mod ids;
 pub mod job;
@@ -10,6 +11,7 @@ pub mod permission;
 pub mod run;
 mod secret;
 mod text_enum;
+pub mod workspace;
 
 pub use ids::ParseIdError;
 pub use secret::Secret;

@@ -1,0 +1,530 @@
+//! Use cases: begin → load → authorise → decide → compare-and-set → audit → commit, in one
+//! transaction each.
+
+use domain::Secret;
+use domain::access::ActorKind;
+use domain::ids::{
+    ConfigurationVersionId, ProjectId, RunId, RunnerPoolId, StateVersionId, WorkspaceId,
+};
+use domain::permission::Permission;
+use domain::workspace::LockKind;
+use serde_json::json;
+
+use super::error::WorkspaceError;
+use super::lock::Lock;
+use super::git::NewGitSource;
+use super::model::{Filter, Workspace, WorkspaceKey, valid_name};
+use super::settings::{Settings, SettingsChange};
+use super::store;
+use super::tags::TagBinding;
+use crate::app::App;
+use crate::audit;
+use crate::context::{Context, Tenant};
+use crate::http::page::{Page, Paged};
+use crate::iam::{Authorized, Denied, Target, authorize};
+use crate::tenancy::{self, SealedPlace};
+
+type Result<T> = std::result::Result<T, WorkspaceError>;
+
+/// What a create asks for.
+#[derive(Debug, Default)]
+pub struct NewWorkspace {
+    pub name: String,
+    pub project: Option<ProjectId>,
+    pub pool: Option<RunnerPoolId>,
+    pub settings: SettingsChange,
+    pub git: Option<NewGitSource>,
+    pub tags: Vec<TagBinding>,
+}
+
+/// What an update asks for; `None` leaves a thing as it is.
+#[derive(Debug, Default)]
+pub struct WorkspaceChange {
+    pub name: Option<String>,
+    pub project: Option<ProjectId>,
+    pub pool: Option<Option<RunnerPoolId>>,
+    pub git: Option<Option<NewGitSource>>,
+    pub settings: SettingsChange,
+}
+
+/// May the caller do `permission` on `workspace`?
+///
+/// # Errors
+/// [`Denied`].
+pub fn authorize_on(
+    ctx: &Context,
+    permission: Permission,
+    workspace: &Workspace,
+) -> std::result::Result<Authorized, Denied> {
+    let target = Target::new("workspaces", &workspace.id)
+        .in_environment(&workspace.environment_id)
+        .in_workspace(&workspace.id);
+    authorize(ctx, permission, target)
+}
+
+/// Loads a workspace that the caller may do `permission` on.
+///
+/// # Errors
+/// [`WorkspaceError::NotFound`] or the refusal.
+pub async fn load(
+    conn: &mut db::Conn,
+    ctx: &Context,
+    key: &WorkspaceKey,
+    permission: Permission,
+) -> Result<(Workspace, Authorized)> {
+    let workspace =
+        store::find(conn, &ctx.tenant(), key).await?.ok_or(WorkspaceError::NotFound)?;
+    let proof = authorize_on(ctx, permission, &workspace)?;
+    Ok((workspace, proof))
+}
+
+/// Loads a workspace for changing it: its row is locked until `tx` ends.
+///
+/// # Errors
+/// As [`load`].
+pub async fn load_locked(
+    tx: &mut db::Tx,
+    ctx: &Context,
+    id: &WorkspaceId,
+    permission: Permission,
+) -> Result<(Workspace, Authorized)> {
+    store::lock_row(tx, id).await?;
+    load(tx, ctx, &WorkspaceKey::Id(id.clone()), permission).await
+}
+
+pub async fn create(
+    app: &App,
+    ctx: &Context,
+    environment: &str,
+    new: NewWorkspace,
+) -> Result<Workspace> {
+    if !valid_name(&new.name) {
+        return Err(WorkspaceError::invalid(
+            "name",
+            format!("{:?}: use 1 to 90 letters, digits, dashes and underscores", new.name),
+        ));
+    }
+    let settings = Settings::default().with(new.settings)?;
+    let tenant = ctx.tenant();
+    let mut tx = app.db.begin().await?;
+    let environment = tenancy::find_environment(&mut tx, &tenant, environment)
+        .await?
+        .ok_or(WorkspaceError::NotFound)?;
+    let project = tenancy::find_project(&mut tx, &tenant, &environment.id, new.project.as_ref())
+        .await?
+        .ok_or_else(|| WorkspaceError::Invalid {
+            pointer: "/data/relationships/project".to_owned(),
+            detail: "no such project in this environment".to_owned(),
+        })?;
+    let id = WorkspaceId::random();
+    let target =
+        Target::new("workspaces", &id).in_environment(&environment.id).in_workspace(&id);
+    let proof = authorize(ctx, Permission::WorkspacesCreate, target)?;
+    check_pool(&mut tx, &tenant, new.pool.as_ref()).await?;
+    let now = ctx.now();
+    let workspace = Workspace {
+        id,
+        account_id: tenant.account().clone(),
+        environment_id: environment.id,
+        environment_name: environment.name,
+        project_id: project.id,
+        name: new.name,
+        settings,
+        git: new.git.as_ref().map(|git| git.source.clone()),
+        pool_id: new.pool,
+        lock: None,
+        current_run_id: None,
+        current_state_version_id: None,
+        current_configuration_version_id: None,
+        resource_count: 0,
+        version: 1,
+        created_at: now,
+        updated_at: now,
+    };
+    store::insert(&mut tx, &tenant, &workspace).await.map_err(name_taken)?;
+    for tag in &new.tags {
+        store::bind_tag(&mut tx, &tenant, &workspace.id, tag).await?;
+    }
+    if let Some(token) = new.git.and_then(|git| git.token) {
+        seal_git_token(app, &mut tx, &tenant, &workspace.id, &token).await?;
+    }
+    audit::record(&mut tx, ctx, &proof, "workspace.create", json!({ "name": workspace.name }))
+        .await?;
+    tx.commit().await?;
+    Ok(workspace)
+}
+
+async fn seal_git_token(
+    app: &App,
+    tx: &mut db::Tx,
+    tenant: &Tenant,
+    id: &WorkspaceId,
+    token: &Secret,
+) -> Result<()> {
+    let place = SealedPlace::new("workspace-git-token", id);
+    let sealed = app.keys.seal(tx, tenant, &place, token.expose().as_bytes()).await?;
+    Ok(store::set_git_token(tx, tenant, id, &sealed).await?)
+}
+
+/// The token that a workspace's repository is fetched with.
+pub async fn git_token(
+    app: &App,
+    conn: &mut db::Conn,
+    tenant: &Tenant,
+    id: &WorkspaceId,
+) -> Result<Option<Secret>> {
+    let Some(sealed) = store::git_token(conn, tenant, id).await? else { return Ok(None) };
+    let place = SealedPlace::new("workspace-git-token", id);
+    Ok(Some(app.keys.open_text(conn, tenant, &place, &sealed).await?))
+}
+
+async fn check_pool(
+    conn: &mut db::Conn,
+    tenant: &Tenant,
+    pool: Option<&RunnerPoolId>,
+) -> Result<()> {
+    match pool {
+        Some(id) if !tenancy::pool_exists(conn, tenant, id).await? => Err(
+            WorkspaceError::invalid("agent-pool-id", "no such runner pool in this account"),
+        ),
+        Some(_) | None => Ok(()),
+    }
+}
+
+fn name_taken(error: db::Error) -> WorkspaceError {
+    if error.is_unique_violation() { WorkspaceError::NameTaken } else { error.into() }
+}
+
+pub async fn read(app: &App, ctx: &Context, key: &WorkspaceKey) -> Result<Workspace> {
+    let mut conn = app.db.acquire().await?;
+    Ok(load(&mut conn, ctx, key, Permission::WorkspacesRead).await?.0)
+}
+
+pub async fn list(
+    app: &App,
+    ctx: &Context,
+    environment: &str,
+    filter: &Filter,
+    page: Page,
+) -> Result<Paged<Workspace>> {
+    let tenant = ctx.tenant();
+    let mut conn = app.db.acquire().await?;
+    let environment = tenancy::find_environment(&mut conn, &tenant, environment)
+        .await?
+        .ok_or(WorkspaceError::NotFound)?;
+    let target = Target::new("environments", &environment.id).in_environment(&environment.id);
+    authorize(ctx, Permission::WorkspacesRead, target)?;
+    Ok(store::list(&mut conn, &tenant, &environment.id, filter, page).await?)
+}
+
+pub async fn update(
+    app: &App,
+    ctx: &Context,
+    key: &WorkspaceKey,
+    change: WorkspaceChange,
+) -> Result<Workspace> {
+    let tenant = ctx.tenant();
+    let mut tx = app.db.begin().await?;
+    let (mut workspace, proof) =
+        load(&mut tx, ctx, key, Permission::WorkspacesUpdate).await?;
+    let before = workspace.clone();
+    if let Some(name) = change.name {
+        if !valid_name(&name) {
+            return Err(WorkspaceError::invalid(
+                "name",
+                format!("{name:?}: use 1 to 90 letters, digits, dashes and underscores"),
+            ));
+        }
+        workspace.name = name;
+    }
+    if let Some(project) = change.project {
+        workspace.project_id = tenancy::find_project(
+            &mut tx,
+            &tenant,
+            &workspace.environment_id,
+            Some(&project),
+        )
+        .await?
+        .ok_or_else(|| WorkspaceError::invalid("project", "no such project here"))?
+        .id;
+    }
+    if let Some(pool) = change.pool {
+        check_pool(&mut tx, &tenant, pool.as_ref()).await?;
+        workspace.pool_id = pool;
+    }
+    if let Some(git) = change.git {
+        if let Some(token) = git.as_ref().and_then(|git| git.token.as_ref()) {
+            seal_git_token(app, &mut tx, &tenant, &workspace.id, token).await?;
+        }
+        workspace.git = git.map(|git| git.source);
+    }
+    workspace.settings = workspace.settings.with(change.settings)?;
+    workspace.updated_at = ctx.now();
+    if !store::update(&mut tx, &tenant, &workspace).await.map_err(name_taken)? {
+        return Err(WorkspaceError::Changed);
+    }
+    workspace.version += 1;
+    let detail = json!({ "before": before.settings, "after": workspace.settings,
+        "name": [before.name, workspace.name] });
+    audit::record(&mut tx, ctx, &proof, "workspace.update", detail).await?;
+    tx.commit().await?;
+    Ok(workspace)
+}
+
+/// How much a delete may take with it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Deletion {
+    /// Refused while resources are managed or the workspace is locked.
+    Safe,
+    /// Whatever it manages is forgotten.
+    Forced,
+}
+
+pub async fn delete(
+    app: &App,
+    ctx: &Context,
+    key: &WorkspaceKey,
+    deletion: Deletion,
+) -> Result<()> {
+    let tenant = ctx.tenant();
+    let mut tx = app.db.begin().await?;
+    let (workspace, proof) = load(&mut tx, ctx, key, Permission::WorkspacesDelete).await?;
+    store::lock_row(&mut tx, &workspace.id).await?;
+    match (&workspace.lock, deletion) {
+        (Some(lock), _) if lock.kind == LockKind::Run => return Err(WorkspaceError::HeldByRun),
+        (Some(_), Deletion::Safe) => return Err(WorkspaceError::DeleteLocked),
+        (None, Deletion::Safe) if workspace.resource_count > 0 => {
+            return Err(WorkspaceError::StillManaging);
+        }
+        (Some(_), Deletion::Forced) | (None, _) => {}
+    }
+    store::delete(&mut tx, &tenant, &workspace.id).await?;
+    audit::record(&mut tx, ctx, &proof, "workspace.delete", json!({ "name": workspace.name }))
+        .await?;
+    tx.commit().await?;
+    Ok(())
+}
+
+/// Locks a workspace for the calling user, or does nothing for the run that already holds it.
+pub async fn lock(
+    app: &App,
+    ctx: &Context,
+    id: &WorkspaceId,
+    reason: &str,
+) -> Result<Workspace> {
+    let tenant = ctx.tenant();
+    let mut tx = app.db.begin().await?;
+    let (mut workspace, proof) =
+        load_locked(&mut tx, ctx, id, Permission::WorkspacesLock).await?;
+    let wanted = Lock {
+        kind: lock_kind(ctx),
+        holder_id: ctx.actor.id.clone(),
+        holder_name: ctx.actor.name.clone(),
+        reason: reason.chars().take(1000).collect(),
+        since: ctx.now(),
+    };
+    match &workspace.lock {
+        // A run's own Terraform locks what the run already holds.
+        Some(held) if held.kind == LockKind::Run && held.holder_id == wanted.holder_id => {
+            return Ok(workspace);
+        }
+        Some(held) => {
+            return Err(WorkspaceError::AlreadyLocked { holder: held.holder_name.clone() });
+        }
+        None => {}
+    }
+    set_lock(&mut tx, &tenant, &mut workspace, Some(wanted)).await?;
+    audit::record(&mut tx, ctx, &proof, "workspace.lock", json!({ "reason": reason })).await?;
+    tx.commit().await?;
+    app.signals.queue.wake();
+    Ok(workspace)
+}
+
+fn lock_kind(ctx: &Context) -> LockKind {
+    match ctx.actor.kind {
+        ActorKind::Run => LockKind::Run,
+        ActorKind::User | ActorKind::Runner | ActorKind::System => LockKind::User,
+    }
+}
+
+/// Gives the caller's own lock back.
+pub async fn unlock(app: &App, ctx: &Context, id: &WorkspaceId) -> Result<Workspace> {
+    let tenant = ctx.tenant();
+    let mut tx = app.db.begin().await?;
+    let (mut workspace, proof) =
+        load_locked(&mut tx, ctx, id, Permission::WorkspacesLock).await?;
+    let held = workspace.lock.as_ref().ok_or(WorkspaceError::NotLocked)?;
+    held.check_released_by(lock_kind(ctx), &ctx.actor.id)?;
+    if held.kind == LockKind::Run {
+        // The run machine gives a run's lock back, when the run is over.
+        return Ok(workspace);
+    }
+    if store::has_pending_state(&mut tx, &tenant, id).await? {
+        return Err(WorkspaceError::StatePending);
+    }
+    set_lock(&mut tx, &tenant, &mut workspace, None).await?;
+    audit::record(&mut tx, ctx, &proof, "workspace.unlock", json!({})).await?;
+    tx.commit().await?;
+    app.signals.queue.wake();
+    Ok(workspace)
+}
+
+/// Takes anybody's lock away, except that of a run: a run ends by its own rules.
+pub async fn force_unlock(app: &App, ctx: &Context, id: &WorkspaceId) -> Result<Workspace> {
+    let tenant = ctx.tenant();
+    let mut tx = app.db.begin().await?;
+    let (mut workspace, proof) =
+        load_locked(&mut tx, ctx, id, Permission::WorkspacesForceUnlock).await?;
+    let held = workspace.lock.clone().ok_or(WorkspaceError::NotLocked)?;
+    if held.kind == LockKind::Run {
+        return Err(WorkspaceError::LockedByOther { holder: format!("Run {}", held.holder_id) });
+    }
+    set_lock(&mut tx, &tenant, &mut workspace, None).await?;
+    let detail = json!({ "held_by": held.holder_id, "since": held.since });
+    audit::record(&mut tx, ctx, &proof, "workspace.force-unlock", detail).await?;
+    tx.commit().await?;
+    app.signals.queue.wake();
+    Ok(workspace)
+}
+
+async fn set_lock(
+    tx: &mut db::Tx,
+    tenant: &Tenant,
+    workspace: &mut Workspace,
+    lock: Option<Lock>,
+) -> Result<()> {
+    if !store::set_lock(tx, tenant, &workspace.id, workspace.version, lock.as_ref()).await? {
+        return Err(WorkspaceError::Changed);
+    }
+    workspace.lock = lock;
+    workspace.version += 1;
+    Ok(())
+}
+
+// ── for the slices above, inside their transactions ────────────────────────────────────────────
+
+/// Takes the workspace for a run that is about to change its state, or gives it back (`None`).
+///
+/// # Errors
+/// [`WorkspaceError::Changed`] when somebody was quicker.
+pub async fn hold_for_run(
+    tx: &mut db::Tx,
+    tenant: &Tenant,
+    workspace: &mut Workspace,
+    lock: Option<Lock>,
+) -> Result<()> {
+    set_lock(tx, tenant, workspace, lock).await
+}
+
+/// Locks the workspace's row until `tx` ends and loads it, for work of the control plane itself.
+pub async fn lock_and_find(
+    tx: &mut db::Tx,
+    tenant: &Tenant,
+    id: &WorkspaceId,
+) -> Result<Option<Workspace>> {
+    store::lock_row(tx, id).await?;
+    Ok(store::find(tx, tenant, &WorkspaceKey::Id(id.clone())).await?)
+}
+
+/// Finds a workspace of the tenant without asking for a permission: for use cases that have
+/// authorised on an object of it.
+pub async fn find(
+    conn: &mut db::Conn,
+    tenant: &Tenant,
+    id: &WorkspaceId,
+) -> Result<Option<Workspace>> {
+    Ok(store::find(conn, tenant, &WorkspaceKey::Id(id.clone())).await?)
+}
+
+pub async fn set_current_run(
+    tx: &mut db::Tx,
+    tenant: &Tenant,
+    id: &WorkspaceId,
+    run: Option<&RunId>,
+) -> Result<()> {
+    Ok(store::set_current_run(tx, tenant, id, run).await?)
+}
+
+pub async fn set_current_configuration(
+    tx: &mut db::Tx,
+    tenant: &Tenant,
+    id: &WorkspaceId,
+    configuration: &ConfigurationVersionId,
+) -> Result<()> {
+    Ok(store::set_current_configuration(tx, tenant, id, configuration).await?)
+}
+
+pub async fn set_current_state(
+    tx: &mut db::Tx,
+    tenant: &Tenant,
+    id: &WorkspaceId,
+    state: &StateVersionId,
+    resource_count: i64,
+) -> Result<()> {
+    Ok(store::set_current_state(tx, tenant, id, state, resource_count).await?)
+}
+
+/// The next run number of a workspace. Its row must be locked.
+pub async fn next_run_number(tx: &mut db::Tx, tenant: &Tenant, id: &WorkspaceId) -> Result<i64> {
+    Ok(store::next_number(tx, tenant, id, store::Counter::Run).await?)
+}
+
+/// The next state number of a workspace. Its row must be locked.
+pub async fn next_state_number(tx: &mut db::Tx, tenant: &Tenant, id: &WorkspaceId) -> Result<i64> {
+    Ok(store::next_number(tx, tenant, id, store::Counter::State).await?)
+}
+
+// ── tags ───────────────────────────────────────────────────────────────────────────────────────
+
+/// The tags of each of `workspaces`.
+pub async fn tags_of(
+    app: &App,
+    ctx: &Context,
+    workspaces: &[WorkspaceId],
+) -> Result<Vec<(WorkspaceId, TagBinding)>> {
+    let mut conn = app.db.acquire().await?;
+    Ok(store::tags(&mut conn, &ctx.tenant(), workspaces).await?)
+}
+
+/// What to do with a list of tags.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TagChange {
+    Add,
+    Remove,
+    /// Exactly these afterwards.
+    Replace,
+}
+
+pub async fn change_tags(
+    app: &App,
+    ctx: &Context,
+    id: &WorkspaceId,
+    change: TagChange,
+    tags: &[TagBinding],
+) -> Result<Vec<TagBinding>> {
+    let tenant = ctx.tenant();
+    let mut tx = app.db.begin().await?;
+    let (_, proof) = load_locked(&mut tx, ctx, id, Permission::WorkspacesUpdate).await?;
+    let ids = std::slice::from_ref(id);
+    if change == TagChange::Replace {
+        for (_, old) in store::tags(&mut tx, &tenant, ids).await? {
+            if !tags.iter().any(|tag| tag.key == old.key) {
+                store::unbind_tag(&mut tx, &tenant, id, &old.key).await?;
+            }
+        }
+    }
+    for tag in tags {
+        match change {
+            TagChange::Add | TagChange::Replace => {
+                store::bind_tag(&mut tx, &tenant, id, tag).await?;
+            }
+            TagChange::Remove => store::unbind_tag(&mut tx, &tenant, id, &tag.key).await?,
+        }
+    }
+    let keys: Vec<_> = tags.iter().map(|tag| &tag.key).collect();
+    let detail = json!({ "change": format!("{change:?}"), "keys": keys });
+    audit::record(&mut tx, ctx, &proof, "workspace.tags", detail).await?;
+    let all = store::tags(&mut tx, &tenant, ids).await?;
+    tx.commit().await?;
+    Ok(all.into_iter().map(|(_, tag)| tag).collect())
+}
