@@ -22,7 +22,7 @@ const SELECT: &str = "SELECT w.id, w.account_id, w.environment_id, e.name AS env
         w.version, w.created_at, w.updated_at
     FROM workspaces w JOIN environments e ON e.id = w.environment_id ";
 
-#[derive(db::FromRow)]
+#[derive(sqlx::FromRow)]
 struct Row {
     id: WorkspaceId,
     account_id: AccountId,
@@ -379,7 +379,7 @@ pub(super) async fn next_number(
     conn.query(sql).bind(tenant.account()).bind(id).fetch_scalar().await
 }
 
-#[derive(db::FromRow)]
+#[derive(sqlx::FromRow)]
 struct TagRow {
     workspace_id: WorkspaceId,
     id: TagBindingId,

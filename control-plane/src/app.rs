@@ -1,0 +1,111 @@
+//! The composition root: what every use case may reach.
+
+use std::sync::Arc;
+
+use blob::BlobStore;
+use db::Db;
+use tokio::sync::Notify;
+use url::Url;
+use vault::Signer;
+
+use crate::clock::Clock;
+use crate::tenancy::Keyring;
+
+/// Facts of this installation that use cases need.
+#[derive(Debug, Clone)]
+pub struct Installation {
+    /// Where clients reach this control plane: scheme, host, port, no path.
+    pub public_url: Url,
+    pub limits: Limits,
+    pub timing: Timing,
+}
+
+/// How large things may be, in bytes.
+#[derive(Debug, Clone)]
+pub struct Limits {
+    pub configuration: u64,
+    pub state: u64,
+    pub artefact: u64,
+    /// Largest log of one phase; what comes after it is dropped with a notice.
+    pub log: u64,
+}
+
+/// How long things may take, in seconds.
+#[derive(Debug, Clone)]
+pub struct Timing {
+    pub heartbeat: u32,
+    /// A lease that was not renewed for this long is over.
+    pub lease: u32,
+    /// An offer that was not acknowledged for this long is withdrawn.
+    pub offer: u32,
+    /// How long an apply may be out of contact before its state counts as uncertain.
+    pub out_of_contact: u32,
+    /// How long a run may take, a phase at a time.
+    pub run_timeout: u32,
+    /// How long a returning runner may still deliver the states of an ended job.
+    pub recovery_grant: u32,
+    pub certificate: u32,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { configuration: 256 << 20, state: 1 << 30, artefact: 2 << 30, log: 256 << 20 }
+    }
+}
+
+impl Default for Timing {
+    fn default() -> Self {
+        Self {
+            heartbeat: 8,
+            lease: 25,
+            offer: 5,
+            out_of_contact: 15 * 60,
+            run_timeout: 24 * 3600,
+            recovery_grant: 30 * 24 * 3600,
+            certificate: 24 * 3600,
+        }
+    }
+}
+
+/// A wake-up for a reconciler: coalesced, and never needed for correctness.
+#[derive(Debug, Default, Clone)]
+pub struct Signal(Arc<Notify>);
+
+impl Signal {
+    pub fn wake(&self) {
+        self.0.notify_one();
+    }
+
+    pub async fn woken(&self) {
+        self.0.notified().await;
+    }
+}
+
+/// What wakes whom inside this process.
+#[derive(Debug, Default, Clone)]
+pub struct Signals {
+    /// A run may have become startable.
+    pub queue: Signal,
+    /// A job may have become offerable, or a runner free.
+    pub dispatch: Signal,
+    /// A log phase ended and can be compacted.
+    pub logs: Signal,
+}
+
+/// Everything a use case may reach. Cloned by reference only.
+pub struct App {
+    pub db: Db,
+    pub blobs: BlobStore,
+    pub keys: Keyring,
+    pub signer: Signer,
+    pub clock: Clock,
+    pub installation: Installation,
+    pub signals: Signals,
+}
+
+impl App {
+    /// An absolute URL of this control plane; `path` starts with `/`.
+    pub fn url(&self, path: &str) -> String {
+        format!("{}{path}", self.installation.public_url.as_str().trim_end_matches('/'))
+    }
+}

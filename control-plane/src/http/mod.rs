@@ -1,0 +1,17 @@
+//! The public API: `/api/v2` and what clients need around it. Each slice brings its own routes; this
+//! module has what they share, and the OpenAPI document that comes out of them.
+
+pub mod body;
+mod caller;
+mod discovery;
+pub mod error;
+mod headers;
+pub mod jsonapi;
+mod openapi;
+pub mod page;
+pub mod query;
+mod router;
+pub mod signed;
+
+pub use openapi::document;
+pub use router::{api, router};

@@ -1,0 +1,76 @@
+//! What can go wrong with accounts, environments and projects.
+
+use crate::iam::Denied;
+use crate::problem::{Fault, Kind, Problem};
+
+#[derive(Debug, thiserror::Error)]
+pub enum TenancyError {
+    #[error("not found, or not visible to this token")]
+    NotFound,
+    #[error("{0}")]
+    Denied(Box<Denied>),
+    #[error("{detail}")]
+    Invalid { field: &'static str, detail: String },
+    #[error("Name has already been taken")]
+    NameTaken,
+    #[error("it still has workspaces; delete or move them first")]
+    NotEmpty,
+    #[error("the default project can't be deleted")]
+    DefaultProject,
+    #[error("it was changed by someone else meanwhile; read it again and repeat")]
+    Changed,
+    #[error(transparent)]
+    Fault(#[from] Fault),
+}
+
+impl From<db::Error> for TenancyError {
+    fn from(error: db::Error) -> Self {
+        Self::Fault(error.into())
+    }
+}
+
+impl From<Denied> for TenancyError {
+    fn from(denied: Denied) -> Self {
+        Self::Denied(Box::new(denied))
+    }
+}
+
+impl Problem for TenancyError {
+    fn code(&self) -> &'static str {
+        match self {
+            Self::NotFound => "tenancy.not-found",
+            Self::Denied(denied) => denied.code(),
+            Self::Invalid { .. } => "tenancy.invalid",
+            Self::NameTaken => "tenancy.name-taken",
+            Self::NotEmpty => "tenancy.not-empty",
+            Self::DefaultProject => "tenancy.default-project",
+            Self::Changed => "tenancy.changed-meanwhile",
+            Self::Fault(fault) => fault.code(),
+        }
+    }
+
+    fn kind(&self) -> Kind {
+        match self {
+            Self::NotFound => Kind::NotFound,
+            Self::Denied(denied) => denied.kind(),
+            Self::Invalid { .. } | Self::NameTaken => Kind::Invalid,
+            Self::NotEmpty | Self::DefaultProject | Self::Changed => Kind::Conflict,
+            Self::Fault(fault) => fault.kind(),
+        }
+    }
+
+    fn pointer(&self) -> Option<&str> {
+        match self {
+            Self::Invalid { field, .. } => Some(field),
+            Self::NameTaken => Some("/data/attributes/name"),
+            _ => None,
+        }
+    }
+
+    fn denied(&self) -> Option<&Denied> {
+        match self {
+            Self::Denied(denied) => Some(denied),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,17 @@
+//! Accounts, their environments and projects, and the keys that seal what belongs to an account.
+//!
+//! Decides: how a name or id on the wire finds an environment or a project of the caller's account.
+//! Leaves to others: who may see them (`iam`), what is in them (`workspaces`).
+
+pub mod api;
+mod attributes;
+mod error;
+mod keys;
+mod model;
+mod service;
+mod store;
+
+pub use error::TenancyError;
+pub use keys::{JournalKey, Keyring, SealedPlace};
+pub use model::{Account, Environment, Project};
+pub use service::*;

@@ -1,0 +1,407 @@
+//! All SQL of the slice.
+
+use db::Conn;
+use domain::ids::{AccountId, EnvironmentId, ProjectId, RunnerPoolId};
+
+use super::model::{Account, Environment, Project};
+use crate::clock::Timestamp;
+use crate::context::Tenant;
+use crate::http::page::{Page, Paged};
+
+const ENVIRONMENT: &str =
+    "SELECT id, account_id, name, email, version, created_at, updated_at FROM environments ";
+const PROJECT: &str = "SELECT id, account_id, environment_id, name, description, is_default,
+    created_at FROM projects ";
+
+type Result<T> = std::result::Result<T, db::Error>;
+
+pub(super) async fn insert_account(conn: &mut Conn, account: &Account) -> Result<()> {
+    conn.query("INSERT INTO accounts (id, name, is_default, created_at) VALUES ($1, $2, $3, $4)")
+        .bind(&account.id)
+        .bind(&account.name)
+        .bind(account.is_default)
+        .bind(account.created_at)
+        .execute()
+        .await?;
+    Ok(())
+}
+
+pub(super) async fn default_account(conn: &mut Conn) -> Result<Option<Account>> {
+    conn.query("SELECT id, name, is_default, created_at FROM accounts WHERE is_default")
+        .fetch_optional()
+        .await
+}
+
+pub(super) async fn insert_environment(
+    conn: &mut Conn,
+    tenant: &Tenant,
+    environment: &Environment,
+) -> Result<()> {
+    conn.query(
+        "INSERT INTO environments (id, account_id, name, email, version, created_at, updated_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7)",
+    )
+    .bind(&environment.id)
+    .bind(tenant.account())
+    .bind(&environment.name)
+    .bind(&environment.email)
+    .bind(environment.version)
+    .bind(environment.created_at)
+    .bind(environment.updated_at)
+    .execute()
+    .await?;
+    Ok(())
+}
+
+/// By name, or by `env-…` id.
+pub(super) async fn find_environment(
+    conn: &mut Conn,
+    tenant: &Tenant,
+    name_or_id: &str,
+) -> Result<Option<Environment>> {
+    conn.build(ENVIRONMENT)
+        .push("WHERE account_id = ")
+        .bind(tenant.account())
+        .push(" AND (name = ")
+        .bind(name_or_id)
+        .push(" OR id = ")
+        .bind(name_or_id)
+        .push(")")
+        .finish()
+        .fetch_optional()
+        .await
+}
+
+pub(super) async fn list_environments(
+    conn: &mut Conn,
+    tenant: &Tenant,
+    search: Option<&str>,
+    page: Page,
+) -> Result<Paged<Environment>> {
+    let pattern = search.map(|text| format!("%{}%", text.to_lowercase()));
+    let total = conn
+        .build("SELECT COUNT(*) FROM environments WHERE account_id = ")
+        .bind(tenant.account())
+        .push_if(" AND LOWER(name) LIKE ", pattern.clone())
+        .finish()
+        .fetch_scalar()
+        .await?;
+    let items = conn
+        .build(ENVIRONMENT)
+        .push("WHERE account_id = ")
+        .bind(tenant.account())
+        .push_if(" AND LOWER(name) LIKE ", pattern)
+        .push(" ORDER BY name LIMIT ")
+        .bind(page.limit())
+        .push(" OFFSET ")
+        .bind(page.offset())
+        .finish()
+        .fetch_all()
+        .await?;
+    Ok(Paged { items, total })
+}
+
+pub(super) async fn update_environment(
+    conn: &mut Conn,
+    tenant: &Tenant,
+    environment: &Environment,
+) -> Result<bool> {
+    let rows = conn
+        .query(
+            "UPDATE environments SET name = $3, email = $4, updated_at = $5, version = version + 1
+             WHERE account_id = $1 AND id = $2 AND version = $6",
+        )
+        .bind(tenant.account())
+        .bind(&environment.id)
+        .bind(&environment.name)
+        .bind(&environment.email)
+        .bind(environment.updated_at)
+        .bind(environment.version)
+        .execute()
+        .await?;
+    Ok(rows == 1)
+}
+
+/// Deletes an environment and its projects. Workspaces in it are a foreign-key violation.
+pub(super) async fn delete_environment(
+    conn: &mut Conn,
+    tenant: &Tenant,
+    id: &EnvironmentId,
+) -> Result<()> {
+    for sql in [
+        "DELETE FROM projects WHERE account_id = $1 AND environment_id = $2",
+        "DELETE FROM environments WHERE account_id = $1 AND id = $2",
+    ] {
+        conn.query(sql).bind(tenant.account()).bind(id).execute().await?;
+    }
+    Ok(())
+}
+
+pub(super) async fn count_workspaces(
+    conn: &mut Conn,
+    tenant: &Tenant,
+    environment: &EnvironmentId,
+    project: Option<&ProjectId>,
+) -> Result<i64> {
+    conn.build("SELECT COUNT(*) FROM workspaces WHERE account_id = ")
+        .bind(tenant.account())
+        .push(" AND environment_id = ")
+        .bind(environment)
+        .push_if(" AND project_id = ", project)
+        .finish()
+        .fetch_scalar()
+        .await
+}
+
+pub(super) async fn insert_project(
+    conn: &mut Conn,
+    tenant: &Tenant,
+    project: &Project,
+) -> Result<()> {
+    conn.query(
+        "INSERT INTO projects (id, account_id, environment_id, name, description, is_default,
+            created_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7)",
+    )
+    .bind(&project.id)
+    .bind(tenant.account())
+    .bind(&project.environment_id)
+    .bind(&project.name)
+    .bind(&project.description)
+    .bind(project.is_default)
+    .bind(project.created_at)
+    .execute()
+    .await?;
+    Ok(())
+}
+
+pub(super) async fn find_project(
+    conn: &mut Conn,
+    tenant: &Tenant,
+    id: &ProjectId,
+) -> Result<Option<Project>> {
+    conn.build(PROJECT)
+        .push("WHERE account_id = ")
+        .bind(tenant.account())
+        .push(" AND id = ")
+        .bind(id)
+        .finish()
+        .fetch_optional()
+        .await
+}
+
+pub(super) async fn default_project(
+    conn: &mut Conn,
+    tenant: &Tenant,
+    environment: &EnvironmentId,
+) -> Result<Option<Project>> {
+    conn.build(PROJECT)
+        .push("WHERE account_id = ")
+        .bind(tenant.account())
+        .push(" AND environment_id = ")
+        .bind(environment)
+        .push(" AND is_default")
+        .finish()
+        .fetch_optional()
+        .await
+}
+
+pub(super) async fn list_projects(
+    conn: &mut Conn,
+    tenant: &Tenant,
+    environment: &EnvironmentId,
+    names: &[&str],
+    page: Page,
+) -> Result<Paged<Project>> {
+    let total = conn
+        .build("SELECT COUNT(*) FROM projects WHERE account_id = ")
+        .bind(tenant.account())
+        .push(" AND environment_id = ")
+        .bind(environment)
+        .push_in(" AND name IN (", names)
+        .finish()
+        .fetch_scalar()
+        .await?;
+    let items = conn
+        .build(PROJECT)
+        .push("WHERE account_id = ")
+        .bind(tenant.account())
+        .push(" AND environment_id = ")
+        .bind(environment)
+        .push_in(" AND name IN (", names)
+        .push(" ORDER BY name LIMIT ")
+        .bind(page.limit())
+        .push(" OFFSET ")
+        .bind(page.offset())
+        .finish()
+        .fetch_all()
+        .await?;
+    Ok(Paged { items, total })
+}
+
+pub(super) async fn update_project(
+    conn: &mut Conn,
+    tenant: &Tenant,
+    project: &Project,
+) -> Result<()> {
+    conn.query("UPDATE projects SET name = $3, description = $4 WHERE account_id = $1 AND id = $2")
+        .bind(tenant.account())
+        .bind(&project.id)
+        .bind(&project.name)
+        .bind(&project.description)
+        .execute()
+        .await?;
+    Ok(())
+}
+
+pub(super) async fn delete_project(
+    conn: &mut Conn,
+    tenant: &Tenant,
+    id: &ProjectId,
+) -> Result<()> {
+    conn.query("DELETE FROM projects WHERE account_id = $1 AND id = $2")
+        .bind(tenant.account())
+        .bind(id)
+        .execute()
+        .await?;
+    Ok(())
+}
+
+pub(super) async fn pool_exists(
+    conn: &mut Conn,
+    tenant: &Tenant,
+    id: &RunnerPoolId,
+) -> Result<bool> {
+    let count: i64 = conn
+        .query("SELECT COUNT(*) FROM runner_pools WHERE account_id = $1 AND id = $2")
+        .bind(tenant.account())
+        .bind(id)
+        .fetch_scalar()
+        .await?;
+    Ok(count > 0)
+}
+
+// ── keys ───────────────────────────────────────────────────────────────────────────────────────
+
+/// A data key as stored: wrapped by the installation key.
+#[derive(Debug, sqlx::FromRow)]
+pub(super) struct WrappedKey {
+    pub id: String,
+    pub wrapped: Vec<u8>,
+}
+
+pub(super) async fn insert_key(
+    conn: &mut Conn,
+    account: &AccountId,
+    id: &str,
+    wrapped: &[u8],
+    now: Timestamp,
+) -> Result<()> {
+    conn.query(
+        "INSERT INTO account_keys (id, account_id, wrapped, created_at) VALUES ($1, $2, $3, $4)",
+    )
+    .bind(id)
+    .bind(account)
+    .bind(wrapped.to_vec())
+    .bind(now)
+    .execute()
+    .await?;
+    Ok(())
+}
+
+pub(super) async fn key(
+    conn: &mut Conn,
+    tenant: &Tenant,
+    id: &str,
+) -> Result<Option<WrappedKey>> {
+    conn.query("SELECT id, wrapped FROM account_keys WHERE account_id = $1 AND id = $2")
+        .bind(tenant.account())
+        .bind(id)
+        .fetch_optional()
+        .await
+}
+
+/// The key that seals today.
+pub(super) async fn newest_key(conn: &mut Conn, tenant: &Tenant) -> Result<Option<WrappedKey>> {
+    conn.query(
+        "SELECT id, wrapped FROM account_keys WHERE account_id = $1 AND retired_at IS NULL
+         ORDER BY created_at DESC, id LIMIT 1",
+    )
+    .bind(tenant.account())
+    .fetch_optional()
+    .await
+}
+
+/// A journal key pair as stored: its private half sealed under the account's key.
+#[derive(Debug, sqlx::FromRow)]
+pub(super) struct StoredJournalKey {
+    pub id: String,
+    pub public_key: Vec<u8>,
+    pub sealed_private: Vec<u8>,
+}
+
+pub(super) async fn insert_journal_key(
+    conn: &mut Conn,
+    tenant: &Tenant,
+    key: &StoredJournalKey,
+    now: Timestamp,
+) -> Result<()> {
+    conn.query(
+        "INSERT INTO journal_keys (id, account_id, public_key, sealed_private, created_at)
+         VALUES ($1, $2, $3, $4, $5)",
+    )
+    .bind(&key.id)
+    .bind(tenant.account())
+    .bind(key.public_key.clone())
+    .bind(key.sealed_private.clone())
+    .bind(now)
+    .execute()
+    .await?;
+    Ok(())
+}
+
+pub(super) async fn journal_key(
+    conn: &mut Conn,
+    tenant: &Tenant,
+    id: Option<&str>,
+) -> Result<Option<StoredJournalKey>> {
+    conn.build("SELECT id, public_key, sealed_private FROM journal_keys WHERE account_id = ")
+        .bind(tenant.account())
+        .push_if(" AND id = ", id)
+        .push(" ORDER BY created_at DESC, id LIMIT 1")
+        .finish()
+        .fetch_optional()
+        .await
+}
+
+/// A secret of the installation, sealed under its key.
+pub(super) async fn installation_secret(
+    conn: &mut Conn,
+    name: &str,
+) -> Result<Option<Vec<u8>>> {
+    let row: Option<(Vec<u8>,)> = conn
+        .query("SELECT sealed FROM installation_secrets WHERE name = $1")
+        .bind(name)
+        .fetch_optional()
+        .await?;
+    Ok(row.map(|(sealed,)| sealed))
+}
+
+/// Keeps the first value written for `name`.
+pub(super) async fn insert_installation_secret(
+    conn: &mut Conn,
+    name: &str,
+    sealed: &[u8],
+    now: Timestamp,
+) -> Result<()> {
+    conn.query(
+        "INSERT INTO installation_secrets (name, sealed, created_at) VALUES ($1, $2, $3)
+         ON CONFLICT (name) DO NOTHING",
+    )
+    .bind(name)
+    .bind(sealed.to_vec())
+    .bind(now)
+    .execute()
+    .await?;
+    Ok(())
+}
