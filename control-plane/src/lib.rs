@@ -11,5 +11,6 @@ pub mod context;
 pub mod http;
 pub mod iam;
 pub mod problem;
+pub mod runs;
 pub mod tenancy;
 pub mod workspaces;

@@ -177,7 +177,7 @@ pub enum InputLinkage {
     Many(Vec<InputIdentifier>),
 }
 
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct InputIdentifier {
     #[serde(rename = "type", default)]
     pub kind: String,

@@ -22,6 +22,7 @@ pub struct EnvironmentAttributes {
     pub cost_estimation_enabled: bool,
     pub permissions: EnvironmentPermissions,
     #[serde(serialize_with = "zulu")]
+    #[schema(value_type = String)]
     pub created_at: Timestamp,
 }
 
@@ -155,6 +156,7 @@ pub struct ProjectAttributes {
     pub is_default: bool,
     pub permissions: ProjectPermissions,
     #[serde(serialize_with = "zulu")]
+    #[schema(value_type = String)]
     pub created_at: Timestamp,
 }
 

@@ -89,6 +89,7 @@ pub struct WorkspaceAttributes {
     pub environment: String,
     pub auto_apply: bool,
     pub allow_destroy_plan: bool,
+    #[schema(value_type = String)]
     pub execution_mode: ExecutionMode,
     /// Older clients' word for an execution mode other than `local`.
     pub operations: bool,
@@ -109,6 +110,7 @@ pub struct WorkspaceAttributes {
     pub locked: bool,
     /// Why, since when and by whom it is locked.
     pub lock_reason: Option<String>,
+    #[schema(value_type = Option<String>)]
     pub locked_at: Option<Timestamp>,
     pub locked_by_name: Option<String>,
     pub resource_count: i64,
@@ -122,8 +124,10 @@ pub struct WorkspaceAttributes {
     pub permissions: Permissions,
     pub setting_overwrites: SettingOverwrites,
     #[serde(serialize_with = "zulu")]
+    #[schema(value_type = String)]
     pub created_at: Timestamp,
     #[serde(serialize_with = "zulu")]
+    #[schema(value_type = String)]
     pub updated_at: Timestamp,
 }
 
