@@ -16,7 +16,7 @@ use super::body::MAX_JSON;
 use super::error::ApiError;
 use super::{discovery, headers};
 use crate::app::App;
-use crate::{tenancy, workspaces};
+use crate::{runs, tenancy, workspaces};
 
 /// An ordinary request takes at most this long.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(60);
@@ -26,8 +26,12 @@ pub fn api() -> OpenApiRouter<Arc<App>> {
     let v2 = OpenApiRouter::new()
         .merge(discovery::api_routes())
         .merge(tenancy::api::routes())
-        .merge(workspaces::api::routes());
-    OpenApiRouter::new().merge(discovery::root_routes()).nest("/api/v2", v2)
+        .merge(workspaces::api::routes())
+        .merge(runs::api::routes());
+    OpenApiRouter::new()
+        .merge(discovery::root_routes())
+        .merge(runs::api::signed_routes())
+        .nest("/api/v2", v2)
 }
 
 /// The service behind the HTTPS listener.

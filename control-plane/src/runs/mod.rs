@@ -1,2 +1,28 @@
-//! Runs.
+//! Runs: plan, gates, then apply; the configuration versions they are made from; the queue that
+//! starts them; their jobs and logs.
+//!
+//! Decides: what a run may do next ([`machine`]), whose turn it is ([`queue`]), what a job's report
+//! means. Leaves to others: which runner executes a job (`runners`), what a state is (`state`).
+
+mod actor;
+pub mod api;
+mod apply_api;
+mod attributes;
+pub mod configuration;
+mod error;
+pub mod jobs;
+pub mod logs;
 pub mod machine;
+mod model;
+mod phase_attributes;
+mod plan_api;
+pub mod queue;
+mod service;
+mod store;
+mod transition;
+mod wait;
+
+pub use error::RunError;
+pub use model::{ApplyResult, PlanResult, Run, RunRequest, RunVariable};
+pub use service::*;
+pub use transition::{advance, transition};

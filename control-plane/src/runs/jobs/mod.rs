@@ -1,0 +1,11 @@
+//! Jobs: the units of work of a run, their leases and epochs.
+//!
+//! The epoch is the fencing number: every offer raises it, and every write under a lease compares it
+//! in its own transaction. An apply is never executed twice; a plan once more.
+
+mod report;
+mod service;
+pub(crate) mod store;
+
+pub use report::{Outcome, Report, complete};
+pub use service::*;

@@ -1,0 +1,414 @@
+//! Rows of jobs. Deadlines are in the database's time: replicas' clocks may differ.
+
+use db::{Conn, Json};
+use domain::ids::{
+    AccountId, EnvironmentId, JobId, RunId, RunnerId, RunnerPoolId, WorkspaceId,
+};
+use domain::job::{JobKind, JobStatus};
+
+use super::service::Directive;
+use crate::clock::Timestamp;
+use crate::context::Tenant;
+
+type Result<T> = std::result::Result<T, db::Error>;
+
+/// A job as stored.
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub struct Job {
+    pub id: JobId,
+    pub account_id: AccountId,
+    pub environment_id: EnvironmentId,
+    pub workspace_id: WorkspaceId,
+    pub run_id: RunId,
+    pub kind: JobKind,
+    pub pool_id: RunnerPoolId,
+    pub status: JobStatus,
+    pub priority: i64,
+    pub attempt: i64,
+    pub epoch: i64,
+    pub runner_id: Option<RunnerId>,
+    pub directive: String,
+    pub stage: Option<String>,
+    pub executor: Option<String>,
+    pub leased_at: Option<Timestamp>,
+    pub lease_expires_at: Option<Timestamp>,
+    pub silent_since: Option<Timestamp>,
+    pub created_at: Timestamp,
+    pub recovery_until: Option<Timestamp>,
+}
+
+const COLUMNS: &str = "SELECT id, account_id, environment_id, workspace_id, run_id, kind, pool_id,
+    status, priority, attempt, epoch, runner_id, directive, stage, executor, leased_at,
+    lease_expires_at, silent_since, created_at, recovery_until FROM jobs ";
+
+pub(super) async fn insert(conn: &mut Conn, tenant: &Tenant, job: &Job) -> Result<()> {
+    conn.query(
+        "INSERT INTO jobs (id, account_id, environment_id, workspace_id, run_id, kind, pool_id,
+            status, priority, attempt, epoch, directive, created_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
+    )
+    .bind(&job.id)
+    .bind(tenant.account())
+    .bind(&job.environment_id)
+    .bind(&job.workspace_id)
+    .bind(&job.run_id)
+    .bind(job.kind)
+    .bind(&job.pool_id)
+    .bind(job.status)
+    .bind(job.priority)
+    .bind(job.attempt)
+    .bind(job.epoch)
+    .bind(&job.directive)
+    .bind(job.created_at)
+    .execute()
+    .await?;
+    Ok(())
+}
+
+/// A job by its id, for its runner: `account` is the runner's own.
+pub(crate) async fn find(conn: &mut Conn, tenant: &Tenant, id: &JobId) -> Result<Option<Job>> {
+    conn.build(COLUMNS)
+        .push("WHERE account_id = ")
+        .bind(tenant.account())
+        .push(" AND id = ")
+        .bind(id)
+        .finish()
+        .fetch_optional()
+        .await
+}
+
+/// The unfinished job of a run, or its last one.
+pub(crate) async fn latest(
+    conn: &mut Conn,
+    tenant: &Tenant,
+    run: &RunId,
+) -> Result<Option<Job>> {
+    conn.build(COLUMNS)
+        .push("WHERE account_id = ")
+        .bind(tenant.account())
+        .push(" AND run_id = ")
+        .bind(run)
+        .push(" ORDER BY created_at DESC, id LIMIT 1")
+        .finish()
+        .fetch_optional()
+        .await
+}
+
+/// The next jobs of a pool, most urgent first.
+pub(super) async fn queued(
+    conn: &mut Conn,
+    pool: &RunnerPoolId,
+    limit: i64,
+) -> Result<Vec<Job>> {
+    conn.build(COLUMNS)
+        .push("WHERE pool_id = ")
+        .bind(pool)
+        .push(" AND status = 'queued' ORDER BY priority, created_at, id LIMIT ")
+        .bind(limit)
+        .finish()
+        .fetch_all()
+        .await
+}
+
+/// Offers a queued job to a runner: the epoch rises, the clock of the offer starts.
+pub(super) async fn offer(
+    conn: &mut Conn,
+    job: &JobId,
+    runner: &RunnerId,
+    now: Timestamp,
+    until: Timestamp,
+) -> Result<Option<Job>> {
+    conn.query(
+        "UPDATE jobs SET status = 'offered', runner_id = $2, epoch = epoch + 1, offered_at = $3,
+            lease_expires_at = $4
+         WHERE id = $1 AND status = 'queued'
+         RETURNING id, account_id, environment_id, workspace_id, run_id, kind, pool_id, status,
+            priority, attempt, epoch, runner_id, directive, stage, executor, leased_at,
+            lease_expires_at, silent_since, created_at, recovery_until",
+    )
+    .bind(job)
+    .bind(runner)
+    .bind(now)
+    .bind(until)
+    .fetch_optional()
+    .await
+}
+
+/// The runner takes what it was offered.
+pub(super) async fn lease(
+    conn: &mut Conn,
+    tenant: &Tenant,
+    job: &JobId,
+    runner: &RunnerId,
+    epoch: i64,
+    now: Timestamp,
+    until: Timestamp,
+) -> Result<bool> {
+    let rows = conn
+        .query(
+            "UPDATE jobs SET status = 'leased', leased_at = $5, lease_expires_at = $6
+             WHERE account_id = $1 AND id = $2 AND runner_id = $3 AND epoch = $4
+                AND status = 'offered'",
+        )
+        .bind(tenant.account())
+        .bind(job)
+        .bind(runner)
+        .bind(epoch)
+        .bind(now)
+        .bind(until)
+        .execute()
+        .await?;
+    Ok(rows == 1)
+}
+
+/// Extends a lease that is still the runner's; one that was out of contact is back.
+pub(super) async fn renew(
+    conn: &mut Conn,
+    tenant: &Tenant,
+    job: &JobId,
+    runner: &RunnerId,
+    epoch: i64,
+    until: Timestamp,
+) -> Result<Option<String>> {
+    let row: Option<(String,)> = conn
+        .query(
+            "UPDATE jobs SET status = 'leased', lease_expires_at = $5, silent_since = NULL
+             WHERE account_id = $1 AND id = $2 AND runner_id = $3 AND epoch = $4
+                AND status IN ('leased', 'out-of-contact')
+             RETURNING directive",
+        )
+        .bind(tenant.account())
+        .bind(job)
+        .bind(runner)
+        .bind(epoch)
+        .bind(until)
+        .fetch_optional()
+        .await?;
+    Ok(row.map(|(directive,)| directive))
+}
+
+/// Every running lease gets a fresh period: for the start of the control plane, which was the one
+/// that was silent.
+pub(super) async fn renew_all(conn: &mut Conn, until: Timestamp) -> Result<u64> {
+    conn.query(
+        "UPDATE jobs SET lease_expires_at = $1
+         WHERE status = 'leased' AND lease_expires_at < $1",
+    )
+    .bind(until)
+    .execute()
+    .await
+}
+
+/// Puts an offer that nobody took back into the queue.
+pub(super) async fn withdraw(conn: &mut Conn, job: &JobId, epoch: i64) -> Result<bool> {
+    let rows = conn
+        .query(
+            "UPDATE jobs SET status = 'queued', runner_id = NULL, lease_expires_at = NULL
+             WHERE id = $1 AND epoch = $2 AND status = 'offered'",
+        )
+        .bind(job)
+        .bind(epoch)
+        .execute()
+        .await?;
+    Ok(rows == 1)
+}
+
+/// An apply's lease has run out: it goes on at its runner, at the same epoch.
+pub(super) async fn lose_contact(
+    conn: &mut Conn,
+    job: &Job,
+    now: Timestamp,
+    until: Timestamp,
+) -> Result<bool> {
+    let rows = conn
+        .query(
+            "UPDATE jobs SET status = 'out-of-contact', silent_since = $3, lease_expires_at = $4
+             WHERE id = $1 AND epoch = $2 AND status = 'leased'",
+        )
+        .bind(&job.id)
+        .bind(job.epoch)
+        .bind(now)
+        .bind(until)
+        .execute()
+        .await?;
+    Ok(rows == 1)
+}
+
+pub(super) async fn overdue(conn: &mut Conn, now: Timestamp) -> Result<Vec<Job>> {
+    conn.build(COLUMNS)
+        .push("WHERE status IN ('offered', 'leased', 'out-of-contact') AND lease_expires_at < ")
+        .bind(now)
+        .push(" ORDER BY lease_expires_at LIMIT 200")
+        .finish()
+        .fetch_all()
+        .await
+}
+
+/// Ends a job of this epoch with its outcome.
+pub(super) async fn finish(
+    conn: &mut Conn,
+    tenant: &Tenant,
+    job: &JobId,
+    epoch: i64,
+    outcome: &serde_json::Value,
+    now: Timestamp,
+) -> Result<bool> {
+    let rows = conn
+        .query(
+            "UPDATE jobs SET status = 'finished', outcome = $4, finished_at = $5,
+                lease_expires_at = NULL
+             WHERE account_id = $1 AND id = $2 AND epoch = $3
+                AND status IN ('leased', 'out-of-contact')",
+        )
+        .bind(tenant.account())
+        .bind(job)
+        .bind(epoch)
+        .bind(Json(outcome))
+        .bind(now)
+        .execute()
+        .await?;
+    Ok(rows == 1)
+}
+
+/// Ends a run's unfinished jobs without a result; their epoch rises, so nothing they still send is
+/// taken, except states under a recovery grant.
+pub(super) async fn abandon(
+    conn: &mut Conn,
+    tenant: &Tenant,
+    run: &RunId,
+    recovery_until: Option<Timestamp>,
+    now: Timestamp,
+) -> Result<()> {
+    conn.query(
+        "UPDATE jobs SET status = 'abandoned', recovery_until = $3, finished_at = $4,
+            lease_expires_at = NULL
+         WHERE account_id = $1 AND run_id = $2
+            AND status IN ('queued', 'offered', 'leased', 'out-of-contact')",
+    )
+    .bind(tenant.account())
+    .bind(run)
+    .bind(recovery_until)
+    .bind(now)
+    .execute()
+    .await?;
+    Ok(())
+}
+
+/// A recovery has been delivered: its grant ends.
+pub(super) async fn end_recovery(
+    conn: &mut Conn,
+    tenant: &Tenant,
+    job: &JobId,
+) -> Result<()> {
+    conn.query("UPDATE jobs SET recovery_until = NULL WHERE account_id = $1 AND id = $2")
+        .bind(tenant.account())
+        .bind(job)
+        .execute()
+        .await?;
+    Ok(())
+}
+
+pub(super) async fn set_directive(
+    conn: &mut Conn,
+    tenant: &Tenant,
+    run: &RunId,
+    directive: Directive,
+) -> Result<Vec<(JobId, Option<RunnerId>, i64)>> {
+    conn.query(
+        "UPDATE jobs SET directive = $3
+         WHERE account_id = $1 AND run_id = $2 AND status IN ('leased', 'out-of-contact')
+         RETURNING id, runner_id, epoch",
+    )
+    .bind(tenant.account())
+    .bind(run)
+    .bind(directive.as_str())
+    .fetch_all()
+    .await
+}
+
+pub(super) async fn set_stage(
+    conn: &mut Conn,
+    tenant: &Tenant,
+    job: &JobId,
+    epoch: i64,
+    stage: &str,
+    executor: Option<&str>,
+) -> Result<bool> {
+    let rows = conn
+        .query(
+            "UPDATE jobs SET stage = $4, executor = COALESCE($5, executor)
+             WHERE account_id = $1 AND id = $2 AND epoch = $3
+                AND status IN ('leased', 'out-of-contact')",
+        )
+        .bind(tenant.account())
+        .bind(job)
+        .bind(epoch)
+        .bind(stage)
+        .bind(executor)
+        .execute()
+        .await?;
+    Ok(rows == 1)
+}
+
+/// Notes how often the run's queued job has been tried.
+pub(super) async fn set_attempt(
+    conn: &mut Conn,
+    tenant: &Tenant,
+    run: &RunId,
+    attempt: i64,
+) -> Result<()> {
+    conn.query(
+        "UPDATE jobs SET attempt = $3
+         WHERE account_id = $1 AND run_id = $2 AND status = 'queued'",
+    )
+    .bind(tenant.account())
+    .bind(run)
+    .bind(attempt)
+    .execute()
+    .await?;
+    Ok(())
+}
+
+/// The default pool of an account.
+pub(super) async fn default_pool(
+    conn: &mut Conn,
+    tenant: &Tenant,
+) -> Result<Option<RunnerPoolId>> {
+    let row: Option<(RunnerPoolId,)> = conn
+        .query("SELECT id FROM runner_pools WHERE account_id = $1 AND is_default")
+        .bind(tenant.account())
+        .fetch_optional()
+        .await?;
+    Ok(row.map(|(id,)| id))
+}
+
+/// How many jobs stand before this one in its pool.
+pub(crate) async fn ahead(conn: &mut Conn, job: &Job) -> Result<i64> {
+    conn.query(
+        "SELECT COUNT(*) FROM jobs WHERE pool_id = $1 AND status = 'queued'
+            AND (priority < $2 OR (priority = $2 AND (created_at < $3
+                OR (created_at = $3 AND id < $4))))",
+    )
+    .bind(&job.pool_id)
+    .bind(job.priority)
+    .bind(job.created_at)
+    .bind(&job.id)
+    .fetch_scalar()
+    .await
+}
+
+/// How many runners of a pool have been heard of lately.
+pub(crate) async fn runners_online(
+    conn: &mut Conn,
+    tenant: &Tenant,
+    pool: &RunnerPoolId,
+) -> Result<i64> {
+    conn.query(
+        "SELECT COUNT(*) FROM runners
+         WHERE account_id = $1 AND pool_id = $2 AND revoked_at IS NULL AND connected_at IS NOT NULL",
+    )
+    .bind(tenant.account())
+    .bind(pool)
+    .fetch_scalar()
+    .await
+}

@@ -1,0 +1,116 @@
+//! Why a run waits: every run that is not at work names what it waits for.
+
+use domain::job::{JobKind, JobStatus};
+use domain::run::RunStatus;
+use domain::workspace::LockKind;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::error::RunError;
+use super::jobs;
+use super::model::Run;
+use super::store;
+use crate::app::App;
+use crate::context::Tenant;
+use crate::workspaces;
+
+/// What a run waits for, in a word for programs and a sentence for people.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct WaitReason {
+    pub code: &'static str,
+    pub detail: String,
+}
+
+fn reason(code: &'static str, detail: impl Into<String>) -> Option<WaitReason> {
+    Some(WaitReason { code, detail: detail.into() })
+}
+
+/// The reason, and the position in the queue (0: not in a queue).
+///
+/// # Errors
+/// The database's own.
+pub async fn wait_of(app: &App, run: &Run) -> Result<(Option<WaitReason>, i64), RunError> {
+    let tenant = Tenant::of_row(&run.account_id);
+    let mut conn = app.db.acquire().await?;
+    match run.status() {
+        RunStatus::Pending | RunStatus::Confirmed => {
+            let workspace = workspaces::find(&mut conn, &tenant, &run.workspace_id).await?;
+            let before = store::unfinished(&mut conn, &tenant, &run.workspace_id)
+                .await?
+                .into_iter()
+                .filter(|other| other.number < run.number && !other.state.plan_only)
+                .collect::<Vec<_>>();
+            let position = i64::try_from(before.len()).unwrap_or(i64::MAX) + 1;
+            let lock = workspace.and_then(|it| it.lock);
+            let why = match (lock, before.first()) {
+                (Some(lock), _) if lock.kind == LockKind::User => reason(
+                    "workspace-locked",
+                    format!("the workspace is locked by {}: {}", lock.holder_name, lock.reason),
+                ),
+                (Some(lock), _) => {
+                    reason("behind-run", format!("behind run {}", lock.holder_id))
+                }
+                (None, Some(first)) => reason("behind-run", format!("behind run {}", first.id)),
+                (None, None) => reason("starting", "its turn has come; it is being started"),
+            };
+            Ok((why, position))
+        }
+        RunStatus::PlanQueued | RunStatus::ApplyQueued | RunStatus::Fetching => {
+            waiting_for_runner(&mut conn, &tenant, run).await
+        }
+        RunStatus::Planned => Ok((
+            reason("confirmation", "the plan is ready; somebody has to confirm or discard it"),
+            0,
+        )),
+        RunStatus::PlannedAndSaved => {
+            Ok((reason("confirmation", "the plan is saved; apply or discard it"), 0))
+        }
+        RunStatus::Applying if run.state.out_of_contact => Ok((
+            reason(
+                "out-of-contact",
+                "its runner is silent; the apply goes on there and resumes when it returns",
+            ),
+            0,
+        )),
+        RunStatus::Errored if run.state.state_uncertain => Ok((
+            reason(
+                "state-uncertain",
+                "what the apply did last is not known; the workspace stays locked until the \
+                 runner delivers its journal, or a person resolves the run",
+            ),
+            0,
+        )),
+        _ => Ok((None, 0)),
+    }
+}
+
+async fn waiting_for_runner(
+    conn: &mut db::Conn,
+    tenant: &Tenant,
+    run: &Run,
+) -> Result<(Option<WaitReason>, i64), RunError> {
+    let Some(job) = jobs::store::latest(conn, tenant, &run.id).await? else {
+        return Ok((None, 0));
+    };
+    match (job.status, job.kind) {
+        (JobStatus::Queued | JobStatus::Offered, _) => {
+            let ahead = jobs::store::ahead(conn, &job).await?;
+            let online = jobs::store::runners_online(conn, tenant, &job.pool_id).await?;
+            let why = if online == 0 {
+                reason(
+                    "no-runner",
+                    format!("no runner of pool {} is online; start one", job.pool_id),
+                )
+            } else if ahead > 0 {
+                reason("runners-busy", format!("{ahead} jobs are before it in its pool"))
+            } else {
+                reason("runners-busy", "all runners of its pool are at work")
+            };
+            Ok((why, ahead + 1))
+        }
+        (JobStatus::Leased, JobKind::Fetch) => {
+            Ok((reason("fetching", "a runner fetches the configuration"), 0))
+        }
+        _ => Ok((None, 0)),
+    }
+}
