@@ -423,11 +423,16 @@ CREATE TABLE state_versions (
     -- Why it did not become the current state: a stale epoch, another lineage, an older serial.
     quarantine_reason TEXT,
     summary           JSONB,
+    -- Whether the client meant to replace whatever is there.
+    forced            BOOLEAN NOT NULL,
+    -- The outputs as the client announced them, sealed: for states that only the client can read.
+    sealed_outputs    BYTEA,
     created_by_kind   TEXT NOT NULL,
     created_by_id     TEXT NOT NULL,
     created_at        TIMESTAMPTZ NOT NULL,
     UNIQUE (workspace_id, number)
 );
+CREATE INDEX state_versions_pending ON state_versions (created_at) WHERE status = 'pending';
 CREATE INDEX state_versions_workspace ON state_versions (account_id, workspace_id, number);
 CREATE INDEX state_versions_run ON state_versions (account_id, run_id);
 
@@ -444,7 +449,7 @@ CREATE TABLE state_outputs (
     UNIQUE (state_version_id, name)
 );
 
--- Blobs that exist in the object store; what nobody owns after a while is swept.
+-- Blobs, each in its row before it is in the object store; what nobody owns after a while is swept.
 CREATE TABLE blobs (
     id          TEXT PRIMARY KEY NOT NULL,
     account_id  TEXT NOT NULL REFERENCES accounts (id),
@@ -454,7 +459,12 @@ CREATE TABLE blobs (
     sha256      TEXT NOT NULL,
     md5         TEXT NOT NULL,
     stored_size BIGINT NOT NULL,
-    owned       BOOLEAN NOT NULL,
+    -- False until all of it is in the object store.
+    complete    BOOLEAN NOT NULL,
+    -- Since when nobody owns it; null: somebody does.
+    orphan_since TIMESTAMPTZ,
+    -- The sweep is deleting it: nobody can own it any more.
+    doomed      BOOLEAN NOT NULL,
     created_at  TIMESTAMPTZ NOT NULL
 );
-CREATE INDEX blobs_orphans ON blobs (created_at) WHERE NOT owned;
+CREATE INDEX blobs_orphans ON blobs (orphan_since) WHERE orphan_since IS NOT NULL;

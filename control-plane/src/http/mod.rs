@@ -9,6 +9,7 @@ mod headers;
 pub mod jsonapi;
 mod openapi;
 pub mod page;
+mod patience;
 pub mod query;
 mod router;
 pub mod signed;

@@ -1,25 +1,20 @@
 //! All routes, with what stands around them.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
-use http::StatusCode;
 use tower::ServiceBuilder;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
-use tower_http::timeout::TimeoutLayer;
+use tower_http::timeout::RequestBodyTimeoutLayer;
 use utoipa_axum::router::OpenApiRouter;
 
 use super::body::MAX_JSON;
 use super::error::ApiError;
-use super::{discovery, headers};
+use super::{discovery, headers, patience};
 use crate::app::App;
-use crate::{runs, tenancy, workspaces};
-
-/// An ordinary request takes at most this long.
-const REQUEST_TIMEOUT: Duration = Duration::from_secs(60);
+use crate::{runs, state, tenancy, workspaces};
 
 /// Every documented route, for the router and for the OpenAPI document.
 pub fn api() -> OpenApiRouter<Arc<App>> {
@@ -27,9 +22,11 @@ pub fn api() -> OpenApiRouter<Arc<App>> {
         .merge(discovery::api_routes())
         .merge(tenancy::api::routes())
         .merge(workspaces::api::routes())
+        .merge(state::api::routes())
         .merge(runs::api::routes());
     OpenApiRouter::new()
         .merge(discovery::root_routes())
+        .merge(state::api::signed_routes())
         .merge(runs::api::signed_routes())
         .nest("/api/v2", v2)
 }
@@ -41,7 +38,8 @@ pub fn router(app: Arc<App>) -> Router {
         .layer(CatchPanicLayer::new())
         .layer(axum::middleware::from_fn_with_state(Arc::clone(&app), headers::around))
         .layer(CompressionLayer::new())
-        .layer(TimeoutLayer::with_status_code(StatusCode::GATEWAY_TIMEOUT, REQUEST_TIMEOUT))
+        .layer(axum::middleware::from_fn(patience::around))
+        .layer(RequestBodyTimeoutLayer::new(patience::SILENCE))
         .layer(DefaultBodyLimit::max(MAX_JSON));
     routes.fallback(|| async { ApiError::not_found() }).layer(around).with_state(app)
 }

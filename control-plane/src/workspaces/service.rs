@@ -195,9 +195,37 @@ fn name_taken(error: db::Error) -> WorkspaceError {
     if error.is_unique_violation() { WorkspaceError::NameTaken } else { error.into() }
 }
 
+/// Reads a workspace: by permission, or as a run of another one that it shares its state with.
+///
+/// # Errors
+/// [`WorkspaceError::NotFound`] or the refusal.
 pub async fn read(app: &App, ctx: &Context, key: &WorkspaceKey) -> Result<Workspace> {
     let mut conn = app.db.acquire().await?;
-    Ok(load(&mut conn, ctx, key, Permission::WorkspacesRead).await?.0)
+    let workspace =
+        store::find(&mut conn, &ctx.tenant(), key).await?.ok_or(WorkspaceError::NotFound)?;
+    match authorize_on(ctx, Permission::WorkspacesRead, &workspace) {
+        Ok(_) => Ok(workspace),
+        Err(_) if shares_state_with(&mut conn, ctx, &workspace).await? => Ok(workspace),
+        Err(denied) => Err(denied.into()),
+    }
+}
+
+/// Whether the caller is a run of another workspace of the same environment, and `workspace` lets
+/// such runs read the outputs of its state.
+///
+/// # Errors
+/// The database's own.
+pub async fn shares_state_with(
+    conn: &mut db::Conn,
+    ctx: &Context,
+    workspace: &Workspace,
+) -> Result<bool> {
+    let Some(scope) = ctx.actor.run.as_ref().filter(|_| workspace.settings.global_remote_state)
+    else {
+        return Ok(false);
+    };
+    let consumer = find(conn, &ctx.tenant(), &scope.workspace).await?;
+    Ok(consumer.is_some_and(|consumer| consumer.environment_id == workspace.environment_id))
 }
 
 pub async fn list(
@@ -359,7 +387,7 @@ pub async fn unlock(app: &App, ctx: &Context, id: &WorkspaceId) -> Result<Worksp
         // The run machine gives a run's lock back, when the run is over.
         return Ok(workspace);
     }
-    if store::has_pending_state(&mut tx, &tenant, id).await? {
+    if store::has_pending_state(&mut tx, &tenant, id, held.since).await? {
         return Err(WorkspaceError::StatePending);
     }
     set_lock(&mut tx, &tenant, &mut workspace, None).await?;

@@ -450,19 +450,22 @@ pub(super) async fn unbind_tag(
     Ok(())
 }
 
-/// Whether the announced bytes of a state are still on their way.
+/// Whether the bytes of a state that was announced under the present lock are still on their way.
 pub(super) async fn has_pending_state(
     conn: &mut Conn,
     tenant: &Tenant,
     id: &WorkspaceId,
+    locked_at: Timestamp,
 ) -> Result<bool, db::Error> {
     let count: i64 = conn
         .query(
             "SELECT COUNT(*) FROM state_versions
-             WHERE account_id = $1 AND workspace_id = $2 AND status = 'pending'",
+             WHERE account_id = $1 AND workspace_id = $2 AND status = 'pending'
+                AND created_at >= $3",
         )
         .bind(tenant.account())
         .bind(id)
+        .bind(locked_at)
         .fetch_scalar()
         .await?;
     Ok(count > 0)

@@ -7,6 +7,7 @@
 mod index;
 mod reader;
 mod reduce;
+mod renumber;
 
 use std::io::Read;
 
@@ -14,6 +15,7 @@ use serde_json::value::RawValue;
 
 pub use index::{Instance, Output, Resource, State, type_name};
 pub use reduce::reduce_to_outputs;
+pub use renumber::renumber;
 
 /// What tells one state from another.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -27,7 +27,7 @@ impl Body for Nothing {
 }
 
 /// Nesting beyond this is no state of Terraform's.
-const MAX_DEPTH: u32 = 200;
+pub(super) const MAX_DEPTH: u32 = 200;
 
 /// Walks a state from its first byte to its last.
 pub(super) fn read<R: Read>(state: R, body: &mut impl Body) -> Result<Head, StateError> {
