@@ -12,6 +12,7 @@
 mod api;
 mod processes;
 mod project;
+mod runner;
 mod sequence;
 mod server;
 pub mod wait;
@@ -19,5 +20,6 @@ pub mod wait;
 pub use api::{Answer, Api};
 pub use processes::{is_alive, kill_now, terminate};
 pub use project::{Backend, Project, Ran};
+pub use runner::Runner;
 pub use sequence::{Golden, normalised};
 pub use server::{Dev, Facts, Options};

@@ -173,4 +173,21 @@ impl Project {
         let terraform = testkit::programs::terraform();
         Terminal::start(&self.path(), &terraform, arguments, &self.environment)
     }
+
+    /// Types answers into a command that must succeed: pairs of what it prints and what is typed.
+    #[track_caller]
+    pub fn answer(&self, arguments: &[&str], answers: &[(&str, &str)]) -> String {
+        let mut terminal = self.terminal(arguments);
+        for (prompt, answer) in answers {
+            terminal.expect(prompt).type_line(answer);
+        }
+        let (status, transcript) = terminal.finish();
+        assert_eq!(
+            status.code(),
+            Some(0),
+            "terraform {}:\n{transcript}",
+            arguments.join(" ")
+        );
+        transcript
+    }
 }
