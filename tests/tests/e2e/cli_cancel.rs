@@ -130,7 +130,7 @@ async fn a_running_apply_ends_with_everything_recorded() {
 }
 
 /// The attribute `id` of every instance, in order.
-pub fn recorded_ids(state: &serde_json::Value) -> Vec<String> {
+pub(crate) fn recorded_ids(state: &serde_json::Value) -> Vec<String> {
     let resources = state["resources"].as_array().unwrap().iter();
     let instances = resources.flat_map(|it| it["instances"].as_array().unwrap());
     let mut ids: Vec<String> = instances

@@ -3,11 +3,11 @@
 use testkit::Recorder;
 use tests::{Api, Backend, Dev, Golden, Options, Project, Ran};
 
-pub const CLOUD: &str = include_str!("../../golden/cloud.txt");
-pub const REMOTE: &str = include_str!("../../golden/remote.txt");
+pub(crate) const CLOUD: &str = include_str!("../../golden/cloud.txt");
+pub(crate) const REMOTE: &str = include_str!("../../golden/remote.txt");
 
 /// Two resources, a variable, outputs of which one is sensitive, and the workspace's name.
-pub const CONFIGURATION: &str = r#"
+pub(crate) const CONFIGURATION: &str = r#"
 variable "message" {
   type    = string
   default = "v1"
@@ -22,22 +22,22 @@ output "key" {
 }
 "#;
 
-pub struct Session {
-    pub project: Project,
-    pub recorder: Recorder,
-    pub api: Api,
-    pub workspace_name: String,
+pub(crate) struct Session {
+    pub(crate) project: Project,
+    pub(crate) recorder: Recorder,
+    pub(crate) api: Api,
+    pub(crate) workspace_name: String,
     golden: Golden,
-    pub dev: Dev,
+    pub(crate) dev: Dev,
 }
 
 impl Session {
     /// A configuration with `CONFIGURATION` whose workspace doesn't exist yet.
-    pub async fn start(backend: Backend) -> Self {
+    pub(crate) async fn start(backend: Backend) -> Self {
         Self::start_with(backend, Options::default()).await
     }
 
-    pub async fn start_with(backend: Backend, options: Options) -> Self {
+    pub(crate) async fn start_with(backend: Backend, options: Options) -> Self {
         let dev = Dev::start_with(options);
         let recorder = Recorder::start(&dev.facts.url, &dev.facts.ca_file, dev.scratch()).await;
         let project = Project::recorded(&dev, &recorder);
@@ -61,7 +61,7 @@ impl Session {
     }
 
     /// As [`Self::start`], initialised and applied once: there is a state.
-    pub async fn applied(backend: Backend) -> Self {
+    pub(crate) async fn applied(backend: Backend) -> Self {
         let session = Self::start(backend).await;
         session.project.ok(&["init"]);
         session.project.ok(&["apply", "-auto-approve"]);
@@ -71,7 +71,7 @@ impl Session {
 
     /// Runs a command that must end with `code` and ask for what the golden section says.
     #[track_caller]
-    pub fn run(&self, section: &str, code: i32, arguments: &[&str]) -> Ran {
+    pub(crate) fn run(&self, section: &str, code: i32, arguments: &[&str]) -> Ran {
         self.recorder.take();
         let ran = self.project.exits(code, arguments);
         self.check(section);
@@ -80,13 +80,13 @@ impl Session {
 
     /// What was asked since the last check is what the golden section says.
     #[track_caller]
-    pub fn check(&self, section: &str) {
+    pub(crate) fn check(&self, section: &str) {
         self.golden.check(section, &self.recorder.take());
     }
 
     /// Types answers into a command: pairs of what it prints and what is typed then.
     #[track_caller]
-    pub fn answer(
+    pub(crate) fn answer(
         &self,
         section: &str,
         code: i32,
@@ -109,7 +109,7 @@ impl Session {
         transcript
     }
 
-    pub async fn workspace_id(&self) -> String {
+    pub(crate) async fn workspace_id(&self) -> String {
         self.api
             .workspace(&self.dev.facts.environment, &self.workspace_name)
             .await
@@ -118,13 +118,13 @@ impl Session {
     }
 
     /// Serial of the current state; -1 without one.
-    pub async fn serial(&self) -> i64 {
+    pub(crate) async fn serial(&self) -> i64 {
         let workspace = self.workspace_id().await;
         self.api.serial(&workspace).await.unwrap_or(-1)
     }
 
     /// Addresses in the state, as `terraform state list` prints them.
-    pub fn state_list(&self) -> Vec<String> {
+    pub(crate) fn state_list(&self) -> Vec<String> {
         self.project
             .ok(&["state", "list"])
             .lines()

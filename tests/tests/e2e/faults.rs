@@ -117,7 +117,7 @@ impl Stage {
         known.extend(listed.iter().filter_map(|it| {
             it["id_value"]
                 .as_str()
-                .or(it["id-value"].as_str())
+                .or_else(|| it["id-value"].as_str())
                 .map(str::to_owned)
         }));
         self.cloud
