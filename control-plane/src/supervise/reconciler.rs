@@ -52,7 +52,7 @@ pub(super) async fn run<F, Fut>(
                 entry.succeeded();
                 tokio::select! {
                     // The period has passed, or somebody woke us: both mean one more pass.
-                    _ = timeout(period, wake.wait()) => {}
+                    _ = timeout(period, wake.woken()) => {}
                     () = stop.asked() => {}
                 }
             }

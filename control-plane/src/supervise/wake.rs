@@ -19,8 +19,8 @@ impl Wake {
         self.0.notify_one();
     }
 
-    /// Waits for the next signal; one that came since the last wait counts.
-    pub async fn wait(&self) {
+    /// Resolves at the next signal; one that came since the last wait counts.
+    pub async fn woken(&self) {
         self.0.notified().await;
     }
 }
