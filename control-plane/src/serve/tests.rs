@@ -289,7 +289,7 @@ async fn send(stream: &mut TcpStream, path: &str) {
 /// One whole response, or nothing if the connection was closed.
 async fn receive(stream: &mut TcpStream) -> String {
     let mut answer = Vec::new();
-    let mut buffer = [0; 16 * 1024];
+    let mut buffer = vec![0; 16 * 1024];
     while !is_complete(&answer) {
         match tokio::time::timeout(PATIENCE, stream.read(&mut buffer))
             .await
