@@ -35,6 +35,8 @@ pub enum Error {
         action: &'static str,
         source: object_store::Error,
     },
+    #[error("removing unfinished files from the object store failed")]
+    Leftovers { source: io::Error },
     #[error("the object store gave back something else than was written to it")]
     Unfaithful,
 }

@@ -18,6 +18,7 @@ mod error;
 mod fetch;
 mod intake;
 mod kind;
+mod leftovers;
 mod meta;
 mod put;
 mod reader;

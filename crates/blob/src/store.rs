@@ -1,7 +1,9 @@
 //! The store of all objects.
 
-use std::path::Path as Directory;
+use std::io;
+use std::path::{Path as Directory, PathBuf};
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use domain::ids::AccountId;
 use futures::{Stream, StreamExt, TryStreamExt};
@@ -14,6 +16,7 @@ use vault::DataKey;
 
 use crate::entry::{BlobEntry, path_of};
 use crate::error::{Error, Result};
+use crate::leftovers;
 use crate::meta::{BlobContext, BlobMeta};
 use crate::put;
 use crate::reader::BlobReader;
@@ -21,7 +24,11 @@ use crate::s3::S3Settings;
 
 /// A directory or bucket of objects. Clones share it.
 #[derive(Debug, Clone)]
-pub struct BlobStore(Arc<dyn ObjectStore>);
+pub struct BlobStore {
+    objects: Arc<dyn ObjectStore>,
+    /// Of a local store.
+    directory: Option<PathBuf>,
+}
 
 impl BlobStore {
     /// A directory, made if missing, readable by its owner only. Objects are on disk before a put
@@ -39,7 +46,11 @@ impl BlobStore {
             .map_err(|error| unusable(&error))?;
         let store =
             LocalFileSystem::new_with_prefix(directory).map_err(|error| unusable(&error))?;
-        Ok(Self::over(Arc::new(store.with_fsync(true))))
+        let objects = Arc::new(store.with_fsync(true));
+        Ok(Self {
+            objects,
+            directory: Some(directory.to_owned()),
+        })
     }
 
     /// A bucket. Nothing is asked of it yet; see [`BlobStore::check`].
@@ -53,7 +64,10 @@ impl BlobStore {
 
     /// Any store that `object_store` knows.
     pub fn over(store: Arc<dyn ObjectStore>) -> Self {
-        Self(store)
+        Self {
+            objects: store,
+            directory: None,
+        }
     }
 
     /// Writes an object from all of `content`. When this returns, the object is durable and can be
@@ -67,17 +81,17 @@ impl BlobStore {
         blob: &BlobContext,
         content: impl AsyncRead,
     ) -> Result<BlobMeta> {
-        put::put(&self.0, &path_of(blob), key, blob, content).await
+        put::put(&self.objects, &path_of(blob), key, blob, content).await
     }
 
     /// Opens an object with the key that [`BlobMeta::key`] names.
     pub async fn open(&self, key: &DataKey, blob: &BlobContext) -> Result<BlobReader> {
-        BlobReader::open(self.0.clone(), path_of(blob), key, blob.clone()).await
+        BlobReader::open(self.objects.clone(), path_of(blob), key, blob.clone()).await
     }
 
     /// Deletes an object; that it is gone already is no error.
     pub async fn delete(&self, blob: &BlobContext) -> Result<()> {
-        match self.0.delete(&path_of(blob)).await {
+        match self.objects.delete(&path_of(blob)).await {
             Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
             Err(source) => Err(Error::Store {
                 action: "deleting",
@@ -92,7 +106,7 @@ impl BlobStore {
         account: &AccountId,
     ) -> impl Stream<Item = Result<BlobEntry>> + Send + use<> {
         let account = account.clone();
-        self.0
+        self.objects
             .list(Some(&Path::from(account.as_str())))
             .map_err(Error::of_store("listing"))
             .try_filter_map(move |found| {
@@ -105,18 +119,31 @@ impl BlobStore {
             .boxed()
     }
 
+    /// Deletes what killed processes left of unfinished puts, if nothing was written to it since
+    /// `before`, and tells how many there were. A bucket has a lifecycle rule for that instead.
+    pub async fn remove_unfinished(&self, before: SystemTime) -> Result<u64> {
+        let Some(directory) = self.directory.clone() else {
+            return Ok(0);
+        };
+        let work = tokio::task::spawn_blocking(move || leftovers::remove(&directory, before));
+        let removed = work
+            .await
+            .unwrap_or_else(|failed| Err(io::Error::other(failed)));
+        removed.map_err(|source| Error::Leftovers { source })
+    }
+
     /// Whether the store works: writes, reads and deletes a few bytes.
     pub async fn check(&self) -> Result<()> {
         let content: [u8; 32] = rand::random();
         let path = Path::from(format!("probe/{}", hex::encode(&content[..8])));
         let written = content.to_vec().into();
-        self.0
+        self.objects
             .put(&path, written)
             .await
             .map_err(Error::of_store("writing a probe"))?;
-        let read = async { self.0.get(&path).await?.bytes().await };
+        let read = async { self.objects.get(&path).await?.bytes().await };
         let read = read.await.map_err(Error::of_store("reading a probe"));
-        self.0
+        self.objects
             .delete(&path)
             .await
             .map_err(Error::of_store("deleting a probe"))?;

@@ -210,6 +210,22 @@ async fn a_put_that_is_dropped_leaves_nothing() {
     ));
 }
 
+#[tokio::test]
+async fn what_a_killed_process_left_is_removed_once_it_is_old() {
+    let site = Site::local();
+    let (key, blob) = (DataKey::generate(), context());
+    site.store.put(&key, &blob, &b"abc"[..]).await.unwrap();
+    let mut left = site.file(&blob).into_os_string();
+    left.push("#1");
+    std::fs::write(&left, b"half of it").unwrap();
+    let now = std::fs::metadata(&left).unwrap().modified().unwrap();
+    assert_eq!(site.store.remove_unfinished(now).await.unwrap(), 0);
+    let later = now + std::time::Duration::from_secs(1);
+    assert_eq!(site.store.remove_unfinished(later).await.unwrap(), 1);
+    assert_eq!(site.files(), [site.file(&blob)]);
+    assert_eq!(read(&site.store, &key, &blob).await.unwrap(), b"abc");
+}
+
 /// Never gives anything.
 struct Stalls;
 
