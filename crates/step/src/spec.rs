@@ -82,7 +82,9 @@ impl StateSpec {
     /// the same.
     #[must_use]
     pub fn seal_identity(&self) -> (&str, &str) {
-        self.seal_context.split_once('/').unwrap_or(("", &self.seal_context))
+        self.seal_context
+            .split_once('/')
+            .unwrap_or(("", &self.seal_context))
     }
 }
 

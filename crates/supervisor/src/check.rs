@@ -9,7 +9,7 @@ use crate::paths::is_inside;
 
 /// # Errors
 /// The first mistake, in words.
-pub fn check(spec: &Spec) -> Result<(), String> {
+pub(crate) fn check(spec: &Spec) -> Result<(), String> {
     let mut names = BTreeSet::new();
     for command in &spec.commands {
         check_command(command)?;
@@ -17,11 +17,20 @@ pub fn check(spec: &Spec) -> Result<(), String> {
             return Err(format!("two commands are named {}", command.name));
         }
     }
-    if spec.env.keys().any(|name| name.is_empty() || name.contains(['=', '\0'])) {
+    if spec
+        .env
+        .keys()
+        .any(|name| name.is_empty() || name.contains(['=', '\0']))
+    {
         return Err("a variable of the environment has no usable name".to_owned());
     }
     let sandbox = &spec.sandbox;
-    if sandbox.read_only.iter().chain(&sandbox.read_write).any(|path| !path.is_absolute()) {
+    if sandbox
+        .read_only
+        .iter()
+        .chain(&sandbox.read_write)
+        .any(|path| !path.is_absolute())
+    {
         return Err("a path of the sandbox is not absolute".to_owned());
     }
     spec.state.as_ref().map_or(Ok(()), check_state)
@@ -32,14 +41,27 @@ fn check_command(command: &Command) -> Result<(), String> {
     if command.name.is_empty() || !command.name.bytes().all(plain) {
         return Err(format!("{:?} is no name for a command", command.name));
     }
-    if !command.argv.first().is_some_and(|program| Path::new(program).is_absolute()) {
-        return Err(format!("the program of {} has no absolute path", command.name));
+    if !command
+        .argv
+        .first()
+        .is_some_and(|program| Path::new(program).is_absolute())
+    {
+        return Err(format!(
+            "the program of {} has no absolute path",
+            command.name
+        ));
     }
     if !is_inside(&command.working_directory) {
-        return Err(format!("the working directory of {} is not in the step", command.name));
+        return Err(format!(
+            "the working directory of {} is not in the step",
+            command.name
+        ));
     }
     if command.stdout.as_ref().is_some_and(|path| !is_inside(path)) {
-        return Err(format!("the output file of {} is not in the step", command.name));
+        return Err(format!(
+            "the output file of {} is not in the step",
+            command.name
+        ));
     }
     Ok(())
 }

@@ -17,7 +17,7 @@ use crate::{processes, sandbox};
 const PATIENCE: Duration = Duration::from_secs(2);
 
 #[derive(Debug, thiserror::Error)]
-pub enum Error {
+pub(crate) enum Error {
     #[error("this step has been begun before and is not begun again")]
     BegunBefore,
     #[error("the step directory can't be used")]
@@ -26,7 +26,7 @@ pub enum Error {
 
 /// This process owns the step as long as it holds this.
 #[derive(Debug)]
-pub struct Claim {
+pub(crate) struct Claim {
     _supervisor: File,
     _alive: File,
 }
@@ -36,7 +36,7 @@ impl Claim {
     ///
     /// # Errors
     /// See [`Error`].
-    pub fn take(root: &Root) -> Result<Self, Error> {
+    pub(crate) fn take(root: &Root) -> Result<Self, Error> {
         let begun = File::options()
             .write(true)
             .create_new(true)
@@ -54,7 +54,10 @@ impl Claim {
         write!(supervisor, "{} {}", myself.pid, myself.started)?;
         supervisor.sync_all()?;
         let alive = inherited_lock(&root.join(files::ALIVE))?;
-        Ok(Self { _supervisor: supervisor, _alive: alive })
+        Ok(Self {
+            _supervisor: supervisor,
+            _alive: alive,
+        })
     }
 }
 
@@ -63,14 +66,16 @@ impl Claim {
 ///
 /// # Errors
 /// The file system's own.
-pub fn arrange(root: &Root, sandbox: &Sandbox) -> io::Result<()> {
+pub(crate) fn arrange(root: &Root, sandbox: &Sandbox) -> io::Result<()> {
     for name in step::files::SUPERVISOR_ONLY {
         let directory = root.join(name);
         std::fs::create_dir_all(&directory)?;
         std::fs::set_permissions(&directory, PermissionsExt::from_mode(0o700))?;
     }
     std::fs::set_permissions(root.join(files::SPEC), PermissionsExt::from_mode(0o600))?;
-    let Some(uid) = sandbox.uid else { return Ok(()) };
+    let Some(uid) = sandbox.uid else {
+        return Ok(());
+    };
     for directory in sandbox::writable_directories(root.path())? {
         give(&directory, uid, sandbox.gid)?;
     }
@@ -125,7 +130,10 @@ mod tests {
         let root = Root::open(directory.path()).unwrap();
         let claim = Claim::take(&root).unwrap();
         assert!(matches!(Claim::take(&root), Err(Error::BegunBefore)));
-        assert_eq!(step::liveness(root.path()).unwrap(), step::Liveness::Supervised);
+        assert_eq!(
+            step::liveness(root.path()).unwrap(),
+            step::Liveness::Supervised
+        );
         drop(claim);
         assert!(matches!(Claim::take(&root), Err(Error::BegunBefore)));
         assert_eq!(step::liveness(root.path()).unwrap(), step::Liveness::Gone);

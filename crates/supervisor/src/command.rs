@@ -28,35 +28,38 @@ const MEMORY_PERIODS: u32 = 5;
 
 /// Everything a step has while it runs.
 #[derive(Debug)]
-pub struct Step {
-    pub root: Arc<Root>,
-    pub spec: Spec,
-    pub signals: Signals,
-    pub disk: Arc<Disk>,
-    pub memory: Memory,
-    pub states: Option<States>,
-    pub status: StatusFile,
-    pub ladder: Ladder,
-    pub began: Instant,
+pub(crate) struct Step {
+    pub(crate) root: Arc<Root>,
+    pub(crate) spec: Spec,
+    pub(crate) signals: Signals,
+    pub(crate) disk: Arc<Disk>,
+    pub(crate) memory: Memory,
+    pub(crate) states: Option<States>,
+    pub(crate) status: StatusFile,
+    pub(crate) ladder: Ladder,
+    pub(crate) began: Instant,
     /// A signal has asked to stop.
-    pub asked: bool,
+    pub(crate) asked: bool,
 }
 
 /// How a command went.
 #[derive(Debug)]
-pub struct Ended {
-    pub exit: CommandExit,
+pub(crate) struct Ended {
+    pub(crate) exit: CommandExit,
     /// It could not be started, or not be watched.
-    pub failure: Option<String>,
+    pub(crate) failure: Option<String>,
     /// A SIGKILL ended it that was not ours.
-    pub died_of_kill: bool,
+    pub(crate) died_of_kill: bool,
 }
 
 impl Step {
     /// Runs `command` to its end and leaves nothing of it behind.
-    pub fn run(&mut self, command: &Command) -> Ended {
+    pub(crate) fn run(&mut self, command: &Command) -> Ended {
         let began = Instant::now();
-        let mut exit = CommandExit { name: command.name.clone(), ..CommandExit::default() };
+        let mut exit = CommandExit {
+            name: command.name.clone(),
+            ..CommandExit::default()
+        };
         let rescue = Rescue::before(&self.root, command);
         let output = Output::create(&self.root, command, self.spec.limits.output_bytes);
         let run = output.and_then(|(mut output, handles)| {
@@ -88,11 +91,15 @@ impl Step {
             }
         };
         exit.duration_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
-        Ended { exit, failure, died_of_kill }
+        Ended {
+            exit,
+            failure,
+            died_of_kill,
+        }
     }
 
     /// Looks for reasons to stop; to be called between commands too.
-    pub fn look(&mut self, running: Option<Running>, measure: bool) -> Action {
+    pub(crate) fn look(&mut self, running: Option<Running>, measure: bool) -> Action {
         let seen = Seen {
             cancel_requested: self.asked || requests::cancel(&self.root),
             kill_requested: requests::kill(&self.root),
@@ -105,9 +112,16 @@ impl Step {
         action
     }
 
-    fn watch(&mut self, command: &Command, pid: Pid, output: &mut Output) -> io::Result<WaitStatus> {
+    fn watch(
+        &mut self,
+        command: &Command,
+        pid: Pid,
+        output: &mut Output,
+    ) -> io::Result<WaitStatus> {
         self.status.now.child_pid = Some(pid.as_raw_nonzero().get().cast_unsigned());
-        let running = Some(Running { writes_state: command.writes_state });
+        let running = Some(Running {
+            writes_state: command.writes_state,
+        });
         let mut periods = 0_u32;
         let mut looked = Instant::now();
         loop {
@@ -135,13 +149,16 @@ impl Step {
         self.status.now.killing = true;
         self.publish();
         let states = self.states.as_ref().filter(|_| command.writes_state);
-        let killed =
-            freeze_check_kill(pid, || states.is_none_or(States::can_be_cut_here))?;
+        let killed = freeze_check_kill(pid, || states.is_none_or(States::can_be_cut_here))?;
         eprintln!(
             "terrane-supervisor: killed {} at look {}; the state is {}",
             command.name,
             killed.tries,
-            if killed.whole { "whole" } else { "not whole: take the journal's" },
+            if killed.whole {
+                "whole"
+            } else {
+                "not whole: take the journal's"
+            },
         );
         Ok(())
     }

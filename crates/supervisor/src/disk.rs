@@ -16,7 +16,7 @@ use crate::paths::Root;
 
 /// The file system that the step directory is on.
 #[derive(Debug)]
-pub struct Disk {
+pub(crate) struct Disk {
     root: Arc<Root>,
     directory: File,
     ballast_bytes: u64,
@@ -30,7 +30,7 @@ impl Disk {
     /// # Errors
     /// `StorageFull` with a sentence for people when there is too little room, else the file
     /// system's own.
-    pub fn prepare(root: Arc<Root>, limits: &Limits) -> io::Result<Self> {
+    pub(crate) fn prepare(root: Arc<Root>, limits: &Limits) -> io::Result<Self> {
         let directory = File::open(root.path())?;
         let disk = Self {
             root,
@@ -40,9 +40,12 @@ impl Disk {
             was_full: AtomicBool::new(false),
         };
         let free = disk.free()?;
-        let needed = limits.required_free_bytes.saturating_add(limits.ballast_bytes);
+        let needed = limits
+            .required_free_bytes
+            .saturating_add(limits.ballast_bytes);
         if free < needed {
-            let sentence = format!("{free} bytes are free on the disk, {needed} are needed to start");
+            let sentence =
+                format!("{free} bytes are free on the disk, {needed} are needed to start");
             return Err(io::Error::new(io::ErrorKind::StorageFull, sentence));
         }
         if limits.ballast_bytes > 0 {
@@ -55,13 +58,13 @@ impl Disk {
     ///
     /// # Errors
     /// The file system's own.
-    pub fn free(&self) -> io::Result<u64> {
+    pub(crate) fn free(&self) -> io::Result<u64> {
         let room = fstatvfs(&self.directory)?;
         Ok(room.f_bavail.saturating_mul(room.f_frsize))
     }
 
     /// Releases the ballast if room gets low; whether it has been released, now or before.
-    pub fn watch(&self) -> bool {
+    pub(crate) fn watch(&self) -> bool {
         let low = self.ballast_bytes > 0
             && self.holds_ballast.load(Ordering::Relaxed)
             && self.free().is_ok_and(|free| free < self.ballast_bytes / 4);
@@ -72,7 +75,7 @@ impl Disk {
     }
 
     /// Whether the disk was found full.
-    pub fn was_full(&self) -> bool {
+    pub(crate) fn was_full(&self) -> bool {
         self.was_full.load(Ordering::Relaxed)
     }
 
@@ -80,7 +83,7 @@ impl Disk {
     ///
     /// # Errors
     /// Those of `write`.
-    pub fn with_room<T>(&self, write: impl Fn() -> io::Result<T>) -> io::Result<T> {
+    pub(crate) fn with_room<T>(&self, write: impl Fn() -> io::Result<T>) -> io::Result<T> {
         match write() {
             Err(error) if is_full(&error) => {
                 self.release();
@@ -91,7 +94,7 @@ impl Disk {
     }
 
     /// Gives the ballast's room back at the end, when nothing needs saving any more.
-    pub fn give_back(&self) {
+    pub(crate) fn give_back(&self) {
         if self.holds_ballast.swap(false, Ordering::Relaxed) {
             let _ = self.root.remove(Path::new(files::BALLAST));
         }
@@ -122,7 +125,10 @@ impl Disk {
 }
 
 fn is_full(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
+    matches!(
+        error.kind(),
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded
+    )
 }
 
 #[cfg(test)]
@@ -134,15 +140,25 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let root = Arc::new(Root::open(directory.path()).unwrap());
         let ballast = directory.path().join(files::BALLAST);
-        let limits = Limits { required_free_bytes: u64::MAX, ..Limits::default() };
+        let limits = Limits {
+            required_free_bytes: u64::MAX,
+            ..Limits::default()
+        };
         assert!(is_full(&Disk::prepare(root.clone(), &limits).unwrap_err()));
 
-        let limits = Limits { ballast_bytes: 1 << 20, ..Limits::default() };
+        let limits = Limits {
+            ballast_bytes: 1 << 20,
+            ..Limits::default()
+        };
         let disk = Disk::prepare(root, &limits).unwrap();
         assert_eq!(ballast.metadata().unwrap().len(), 1 << 20);
         assert!(!disk.watch());
         let written = disk.with_room(|| {
-            if ballast.exists() { Err(io::ErrorKind::StorageFull.into()) } else { Ok(7) }
+            if ballast.exists() {
+                Err(io::ErrorKind::StorageFull.into())
+            } else {
+                Ok(7)
+            }
         });
         assert_eq!(written.unwrap(), 7);
         assert!(disk.was_full());

@@ -16,10 +16,10 @@ const STOPPING: Duration = Duration::from_millis(250);
 
 /// How it went.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Killed {
-    pub tries: u32,
+pub(crate) struct Killed {
+    pub(crate) tries: u32,
     /// The state was whole at the last look.
-    pub whole: bool,
+    pub(crate) whole: bool,
 }
 
 /// Kills the group that `leader`, a child of ours, leads, while it is stopped if that can be had.
@@ -27,8 +27,11 @@ pub struct Killed {
 ///
 /// # Errors
 /// The kernel's own.
-pub fn freeze_check_kill(leader: Pid, is_whole: impl Fn() -> bool) -> io::Result<Killed> {
-    let mut killed = Killed { tries: 0, whole: false };
+pub(crate) fn freeze_check_kill(leader: Pid, is_whole: impl Fn() -> bool) -> io::Result<Killed> {
+    let mut killed = Killed {
+        tries: 0,
+        whole: false,
+    };
     while killed.tries < TRIES {
         killed.tries += 1;
         let stopped = stop(leader)?;
@@ -56,8 +59,10 @@ enum Stopped {
 fn stop(leader: Pid) -> io::Result<Stopped> {
     signal(leader, Signal::STOP);
     let since = Instant::now();
-    let options =
-        WaitIdOptions::STOPPED | WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
+    let options = WaitIdOptions::STOPPED
+        | WaitIdOptions::EXITED
+        | WaitIdOptions::NOHANG
+        | WaitIdOptions::NOWAIT;
     loop {
         match waitid(WaitId::Pid(leader), options) {
             Ok(Some(status)) if status.stopped() => return Ok(Stopped::Yes),

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 /// Why a step is being cancelled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Cause {
+pub(crate) enum Cause {
     Request,
     Timeout,
     Memory,
@@ -16,7 +16,7 @@ pub enum Cause {
 
 impl Cause {
     /// For people.
-    pub fn sentence(self) -> &'static str {
+    pub(crate) fn sentence(self) -> &'static str {
         match self {
             Self::Request => "The step was cancelled.",
             Self::Timeout => "The step was cancelled because it took longer than its time limit.",
@@ -30,23 +30,23 @@ impl Cause {
 
 /// What is seen from one look to the next.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Seen {
-    pub cancel_requested: bool,
-    pub kill_requested: bool,
-    pub memory_high: bool,
-    pub disk_full: bool,
+pub(crate) struct Seen {
+    pub(crate) cancel_requested: bool,
+    pub(crate) kill_requested: bool,
+    pub(crate) memory_high: bool,
+    pub(crate) disk_full: bool,
     /// The command that runs, if any.
-    pub running: Option<Running>,
+    pub(crate) running: Option<Running>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Running {
-    pub writes_state: bool,
+pub(crate) struct Running {
+    pub(crate) writes_state: bool,
 }
 
 /// What to do now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Action {
+pub(crate) enum Action {
     Nothing,
     /// Send SIGINT to the command's process, and to it alone.
     Interrupt,
@@ -55,7 +55,7 @@ pub enum Action {
 }
 
 #[derive(Debug, Clone, Copy)]
-pub struct Ladder {
+pub(crate) struct Ladder {
     timeout: Option<Duration>,
     kill_after: Option<Duration>,
     cancelled: Option<(Duration, Cause)>,
@@ -65,7 +65,7 @@ pub struct Ladder {
 
 impl Ladder {
     /// 0 seconds mean never.
-    pub fn new(timeout_seconds: u64, kill_after_seconds: u64) -> Self {
+    pub(crate) fn new(timeout_seconds: u64, kill_after_seconds: u64) -> Self {
         let or_never = |seconds| (seconds > 0).then(|| Duration::from_secs(seconds));
         Self {
             timeout: or_never(timeout_seconds),
@@ -77,16 +77,20 @@ impl Ladder {
     }
 
     /// Decides what to do, `now` being the time since the step began.
-    pub fn step(&mut self, now: Duration, seen: &Seen) -> Action {
+    pub(crate) fn step(&mut self, now: Duration, seen: &Seen) -> Action {
         if self.cancelled.is_none() {
             self.cancelled = self.cause(now, seen).map(|cause| (now, cause));
         }
-        let Some((since, _)) = self.cancelled else { return Action::Nothing };
+        let Some((since, _)) = self.cancelled else {
+            return Action::Nothing;
+        };
         let Some(running) = seen.running else {
             self.killed |= seen.kill_requested;
             return Action::Nothing;
         };
-        let overdue = self.kill_after.is_some_and(|patience| now.saturating_sub(since) >= patience);
+        let overdue = self
+            .kill_after
+            .is_some_and(|patience| now.saturating_sub(since) >= patience);
         if !self.killed && (seen.kill_requested || (overdue && !running.writes_state)) {
             self.killed = true;
             return Action::Kill;
@@ -99,22 +103,27 @@ impl Ladder {
     }
 
     /// Why no further command is started, if so.
-    pub fn cancelled(&self) -> Option<Cause> {
+    pub(crate) fn cancelled(&self) -> Option<Cause> {
         self.cancelled.map(|(_, cause)| cause)
     }
 
-    pub fn killed(&self) -> bool {
+    pub(crate) fn killed(&self) -> bool {
         self.killed
     }
 
     fn cause(&self, now: Duration, seen: &Seen) -> Option<Cause> {
         let causes = [
             (seen.cancel_requested || seen.kill_requested, Cause::Request),
-            (self.timeout.is_some_and(|timeout| now >= timeout), Cause::Timeout),
+            (
+                self.timeout.is_some_and(|timeout| now >= timeout),
+                Cause::Timeout,
+            ),
             (seen.memory_high, Cause::Memory),
             (seen.disk_full, Cause::Disk),
         ];
-        causes.into_iter().find_map(|(holds, cause)| holds.then_some(cause))
+        causes
+            .into_iter()
+            .find_map(|(holds, cause)| holds.then_some(cause))
     }
 }
 
@@ -124,25 +133,36 @@ mod tests {
     use proptest::prelude::*;
 
     const APPLY: Option<Running> = Some(Running { writes_state: true });
-    const PLAN: Option<Running> = Some(Running { writes_state: false });
+    const PLAN: Option<Running> = Some(Running {
+        writes_state: false,
+    });
 
     fn at(seconds: u64) -> Duration {
         Duration::from_secs(seconds)
     }
 
     fn seen(running: Option<Running>) -> Seen {
-        Seen { running, ..Seen::default() }
+        Seen {
+            running,
+            ..Seen::default()
+        }
     }
 
     #[test]
     fn one_request_is_one_interrupt() {
         let mut ladder = Ladder::new(0, 0);
         assert_eq!(ladder.step(at(1), &seen(APPLY)), Action::Nothing);
-        let asked = Seen { cancel_requested: true, ..seen(APPLY) };
+        let asked = Seen {
+            cancel_requested: true,
+            ..seen(APPLY)
+        };
         assert_eq!(ladder.step(at(2), &asked), Action::Interrupt);
         assert_eq!(ladder.step(at(3), &asked), Action::Nothing);
         assert_eq!(ladder.cancelled(), Some(Cause::Request));
-        let forced = Seen { kill_requested: true, ..asked };
+        let forced = Seen {
+            kill_requested: true,
+            ..asked
+        };
         assert_eq!(ladder.step(at(4), &forced), Action::Kill);
         assert_eq!(ladder.step(at(5), &forced), Action::Nothing);
         assert!(ladder.killed());
@@ -169,7 +189,10 @@ mod tests {
     #[test]
     fn between_two_commands_nothing_is_signalled() {
         let mut ladder = Ladder::new(0, 0);
-        let asked = Seen { cancel_requested: true, ..seen(None) };
+        let asked = Seen {
+            cancel_requested: true,
+            ..seen(None)
+        };
         assert_eq!(ladder.step(at(1), &asked), Action::Nothing);
         assert_eq!(ladder.cancelled(), Some(Cause::Request));
     }

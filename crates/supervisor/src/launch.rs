@@ -26,26 +26,26 @@ use crate::sandbox::{Plan, confine};
 use crate::signals;
 
 /// First argument that makes this program a launcher.
-pub const ARGUMENT: &str = "--launch";
+pub(crate) const ARGUMENT: &str = "--launch";
 /// This program, even if its file has been replaced meanwhile.
-pub const MYSELF: &str = "/proc/self/exe";
+pub(crate) const MYSELF: &str = "/proc/self/exe";
 /// Exit code of a launcher that failed.
-pub const FAILED: i32 = 127;
+pub(crate) const FAILED: i32 = 127;
 /// How long confining and starting may take.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// What to start.
 #[derive(Debug, Serialize, Deserialize)]
-pub struct Order {
+pub(crate) struct Order {
     /// Program first, absolute.
-    pub argv: Vec<String>,
-    pub env: BTreeMap<String, String>,
+    pub(crate) argv: Vec<String>,
+    pub(crate) env: BTreeMap<String, String>,
     /// Absolute.
-    pub directory: PathBuf,
-    pub plan: Plan,
+    pub(crate) directory: PathBuf,
+    pub(crate) plan: Plan,
     /// For what is of no use without a supervisor. A command that writes state is left to finish.
-    pub dies_with_supervisor: bool,
-    pub supervisor_pid: i32,
+    pub(crate) dies_with_supervisor: bool,
+    pub(crate) supervisor_pid: i32,
 }
 
 /// Starts `order` as the leader of a process group of its own.
@@ -53,7 +53,7 @@ pub struct Order {
 /// # Errors
 /// Why the command could not be started; nothing of it runs then, though its process may have to
 /// be reaped.
-pub fn launch(order: &Order, output: Handles) -> io::Result<Pid> {
+pub(crate) fn launch(order: &Order, output: Handles) -> io::Result<Pid> {
     let (mut ours, theirs) = UnixStream::pair()?;
     ours.set_read_timeout(Some(PATIENCE))?;
     ours.set_write_timeout(Some(PATIENCE))?;
@@ -70,11 +70,15 @@ pub fn launch(order: &Order, output: Handles) -> io::Result<Pid> {
     ours.shutdown(Shutdown::Write)?;
     let mut failure = String::new();
     ours.read_to_string(&mut failure)?;
-    if failure.is_empty() { Ok(pid) } else { Err(io::Error::other(failure)) }
+    if failure.is_empty() {
+        Ok(pid)
+    } else {
+        Err(io::Error::other(failure))
+    }
 }
 
 /// The launcher: becomes the command that was ordered. Returns its exit code if it can't.
-pub fn run() -> i32 {
+pub(crate) fn run() -> i32 {
     let mut supervisor = match take_socket() {
         Ok(socket) => socket,
         Err(error) => {
@@ -90,18 +94,23 @@ pub fn run() -> i32 {
 
 fn obey(supervisor: &mut UnixStream) -> Result<std::convert::Infallible, String> {
     let mut orders = vec![];
-    supervisor.read_to_end(&mut orders).map_err(|error| format!("no orders came: {error}"))?;
-    let order: Order =
-        serde_json::from_slice(&orders).map_err(|error| format!("the orders make no sense: {error}"))?;
+    supervisor
+        .read_to_end(&mut orders)
+        .map_err(|error| format!("no orders came: {error}"))?;
+    let order: Order = serde_json::from_slice(&orders)
+        .map_err(|error| format!("the orders make no sense: {error}"))?;
     let [program, arguments @ ..] = order.argv.as_slice() else {
         return Err("there is no program to start".to_owned());
     };
     let failed = |error: io::Error| format!("{program} could not be started: {error}");
-    signals::restore_defaults().and_then(|()| signals::unblock_all()).map_err(failed)?;
+    signals::restore_defaults()
+        .and_then(|()| signals::unblock_all())
+        .map_err(failed)?;
     rustix::process::umask(Mode::from_raw_mode(0o022));
     confine(&order.plan).map_err(|error| with_sources(&error))?;
     if order.dies_with_supervisor {
-        set_parent_process_death_signal(Some(Signal::KILL)).map_err(|error| failed(error.into()))?;
+        set_parent_process_death_signal(Some(Signal::KILL))
+            .map_err(|error| failed(error.into()))?;
         if getppid() != Pid::from_raw(order.supervisor_pid) {
             return Err("the supervisor is gone".to_owned());
         }

@@ -9,6 +9,7 @@ mod check;
 mod claim;
 mod command;
 mod disk;
+mod escape;
 mod journal;
 mod kill;
 mod ladder;
@@ -38,16 +39,18 @@ const NOT_BEGUN: u8 = 2;
 pub fn main(arguments: &[String]) -> ExitCode {
     match arguments {
         [argument] if argument == launch::ARGUMENT => exit_code(launch::run()),
-        [argument, what @ ..] if argument == probe::TRY => exit_code(probe::try_escape(what)),
+        [argument, what @ ..] if argument == escape::TRY => exit_code(escape::attempt(what)),
         [argument, rest @ ..] if argument == "--probe" => probe::print(rest),
-        [directory] if !directory.starts_with('-') => match supervise::supervise(Path::new(directory)) {
-            Ok(true) => ExitCode::SUCCESS,
-            Ok(false) => ExitCode::FAILURE,
-            Err(error) => {
-                eprintln!("terrane-supervisor: {directory}: {error}");
-                ExitCode::from(NOT_BEGUN)
+        [directory] if !directory.starts_with('-') => {
+            match supervise::supervise(Path::new(directory)) {
+                Ok(true) => ExitCode::SUCCESS,
+                Ok(false) => ExitCode::FAILURE,
+                Err(error) => {
+                    eprintln!("terrane-supervisor: {directory}: {error}");
+                    ExitCode::from(NOT_BEGUN)
+                }
             }
-        },
+        }
         _ => {
             eprintln!("usage: terrane-supervisor STEP_DIR | --probe [UID GID]");
             ExitCode::from(NOT_BEGUN)

@@ -12,7 +12,7 @@ use crate::processes;
 const WATERMARK: u64 = 80;
 
 #[derive(Debug)]
-pub struct Memory {
+pub(crate) struct Memory {
     limit: u64,
     group: Option<Group>,
     group_kills: u64,
@@ -35,27 +35,44 @@ enum Version {
 
 impl Memory {
     /// `limit` in bytes; 0: none.
-    pub fn new(limit: u64) -> Self {
-        let group = Group::find(Path::new("/proc/self/cgroup"), Path::new("/sys/fs/cgroup"), limit);
+    pub(crate) fn new(limit: u64) -> Self {
+        let group = Group::find(
+            Path::new("/proc/self/cgroup"),
+            Path::new("/sys/fs/cgroup"),
+            limit,
+        );
         let group_kills = group.as_ref().map_or(0, Group::kills);
-        Self { limit, group, group_kills, machine_kills: machine_kills() }
+        Self {
+            limit,
+            group,
+            group_kills,
+            machine_kills: machine_kills(),
+        }
     }
 
     /// Whether the use has passed 80 % of the limit.
-    pub fn is_high(&self) -> bool {
+    pub(crate) fn is_high(&self) -> bool {
         self.limit > 0 && self.used() >= self.limit / 100 * WATERMARK
     }
 
     /// Whether something of the step was killed for want of memory. `died_of_kill`: one of its
     /// commands ended by a SIGKILL that was not ours.
-    pub fn was_exhausted(&self, died_of_kill: bool) -> bool {
-        let in_group = self.group.as_ref().is_some_and(|group| group.kills() > self.group_kills);
+    pub(crate) fn was_exhausted(&self, died_of_kill: bool) -> bool {
+        let in_group = self
+            .group
+            .as_ref()
+            .is_some_and(|group| group.kills() > self.group_kills);
         let own = self.group.as_ref().is_some_and(|group| group.own);
-        (in_group && (own || died_of_kill)) || (died_of_kill && machine_kills() > self.machine_kills)
+        (in_group && (own || died_of_kill))
+            || (died_of_kill && machine_kills() > self.machine_kills)
     }
 
     fn used(&self) -> u64 {
-        let own = self.group.as_ref().filter(|group| group.own).and_then(Group::used);
+        let own = self
+            .group
+            .as_ref()
+            .filter(|group| group.own)
+            .and_then(Group::used);
         own.unwrap_or_else(|| {
             processes::descendants().map_or(0, |all| processes::private_memory(&all))
         })
@@ -65,8 +82,12 @@ impl Memory {
 impl Group {
     fn find(list: &Path, mount: &Path, limit: u64) -> Option<Self> {
         let list = std::fs::read_to_string(list).ok()?;
-        let lines = || list.lines().filter_map(|line| line.split_once(':')?.1.split_once(':'));
-        let v1 = lines().find(|(controllers, _)| controllers.split(',').any(|name| name == "memory"));
+        let lines = || {
+            list.lines()
+                .filter_map(|line| line.split_once(':')?.1.split_once(':'))
+        };
+        let v1 =
+            lines().find(|(controllers, _)| controllers.split(',').any(|name| name == "memory"));
         let v2 = lines().find(|(controllers, _)| controllers.is_empty());
         let (version, mount, path) = match (v1, v2) {
             (Some((_, path)), _) => (Version::V1, mount.join("memory"), path),
@@ -79,7 +100,11 @@ impl Group {
             .find(|directory| directory.join(version.usage_file()).exists())?;
         let group_limit = read_number(&directory.join(version.limit_file()));
         let own = limit > 0 && group_limit.is_some_and(|found| found <= limit);
-        Some(Self { version, directory, own })
+        Some(Self {
+            version,
+            directory,
+            own,
+        })
     }
 
     /// Without the page cache that the kernel would give back first.
@@ -128,7 +153,13 @@ fn read_number(path: &Path) -> Option<u64> {
 
 fn read_field(path: &Path, name: &str) -> Option<u64> {
     let text = std::fs::read_to_string(path).ok()?;
-    text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' ')?.trim().parse().ok())
+    text.lines().find_map(|line| {
+        line.strip_prefix(name)?
+            .strip_prefix(' ')?
+            .trim()
+            .parse()
+            .ok()
+    })
 }
 
 #[cfg(test)]
@@ -137,7 +168,9 @@ mod tests {
 
     fn write(directory: &Path, files: &[(&str, &str)]) {
         std::fs::create_dir_all(directory).unwrap();
-        files.iter().for_each(|(name, text)| std::fs::write(directory.join(name), text).unwrap());
+        files
+            .iter()
+            .for_each(|(name, text)| std::fs::write(directory.join(name), text).unwrap());
     }
 
     #[test]
@@ -146,12 +179,15 @@ mod tests {
         let list = root.path().join("list");
         std::fs::write(&list, "0::/system.slice/docker-1.scope\n").unwrap();
         let mount = root.path().join("cgroup");
-        write(&mount, &[
-            ("memory.current", "900\n"),
-            ("memory.max", "1000\n"),
-            ("memory.stat", "anon 1\ninactive_file 300\n"),
-            ("memory.events", "low 0\noom 3\noom_kill 2\n"),
-        ]);
+        write(
+            &mount,
+            &[
+                ("memory.current", "900\n"),
+                ("memory.max", "1000\n"),
+                ("memory.stat", "anon 1\ninactive_file 300\n"),
+                ("memory.events", "low 0\noom 3\noom_kill 2\n"),
+            ],
+        );
         let group = Group::find(&list, &mount, 1000).unwrap();
         assert!(group.own);
         assert_eq!((group.used(), group.kills()), (Some(600), 2));
@@ -165,12 +201,18 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         let list = root.path().join("list");
         std::fs::write(&list, "9:cpu,cpuacct:/\n4:memory:/jobs/1\n0::/\n").unwrap();
-        write(&root.path().join("memory/jobs/1"), &[
-            ("memory.usage_in_bytes", "700\n"),
-            ("memory.limit_in_bytes", "800\n"),
-            ("memory.stat", "total_inactive_file 100\n"),
-            ("memory.oom_control", "oom_kill_disable 0\nunder_oom 0\noom_kill 1\n"),
-        ]);
+        write(
+            &root.path().join("memory/jobs/1"),
+            &[
+                ("memory.usage_in_bytes", "700\n"),
+                ("memory.limit_in_bytes", "800\n"),
+                ("memory.stat", "total_inactive_file 100\n"),
+                (
+                    "memory.oom_control",
+                    "oom_kill_disable 0\nunder_oom 0\noom_kill 1\n",
+                ),
+            ],
+        );
         let group = Group::find(&list, root.path(), 1000).unwrap();
         assert!(group.own);
         assert_eq!((group.used(), group.kills()), (Some(600), 1));

@@ -6,15 +6,19 @@ use crate::ladder::{Cause, Ladder};
 
 /// How the commands went.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Course {
+pub(crate) struct Course {
     /// Why the step ended early on its own account: a command that failed or could not be started.
-    pub failure: Option<String>,
+    pub(crate) failure: Option<String>,
     /// All commands were run and none failed that had to succeed.
-    pub complete: bool,
+    pub(crate) complete: bool,
 }
 
 /// The worst that happened, and a sentence about it.
-pub fn outcome(ladder: &Ladder, course: &Course, out_of_memory: bool) -> (Outcome, Option<String>) {
+pub(crate) fn outcome(
+    ladder: &Ladder,
+    course: &Course,
+    out_of_memory: bool,
+) -> (Outcome, Option<String>) {
     if ladder.killed() {
         return (Outcome::Killed, Some("The step was killed.".to_owned()));
     }
@@ -45,11 +49,26 @@ mod tests {
 
     #[test]
     fn the_worst_wins() {
-        let failed = Course { failure: Some("f".into()), complete: false };
-        let complete = Course { failure: None, complete: true };
-        let asked = Seen { cancel_requested: true, ..Seen::default() };
-        let forced = Seen { kill_requested: true, ..asked };
-        let full = Seen { disk_full: true, ..Seen::default() };
+        let failed = Course {
+            failure: Some("f".into()),
+            complete: false,
+        };
+        let complete = Course {
+            failure: None,
+            complete: true,
+        };
+        let asked = Seen {
+            cancel_requested: true,
+            ..Seen::default()
+        };
+        let forced = Seen {
+            kill_requested: true,
+            ..asked
+        };
+        let full = Seen {
+            disk_full: true,
+            ..Seen::default()
+        };
         let none = Seen::default();
         let of = |seen, course| outcome(&ladder(seen), course, false).0;
         assert_eq!(of(none, &complete), Outcome::Succeeded);

@@ -13,9 +13,9 @@ use crate::paths::Root;
 
 /// The two files of one command.
 #[derive(Debug)]
-pub struct Output {
-    pub stdout: PathBuf,
-    pub stderr: PathBuf,
+pub(crate) struct Output {
+    pub(crate) stdout: PathBuf,
+    pub(crate) stderr: PathBuf,
     cutters: Vec<Cutter>,
     cap: u64,
 }
@@ -29,9 +29,9 @@ struct Cutter {
 
 /// For the command itself.
 #[derive(Debug)]
-pub struct Handles {
-    pub stdout: File,
-    pub stderr: File,
+pub(crate) struct Handles {
+    pub(crate) stdout: File,
+    pub(crate) stderr: File,
 }
 
 impl Output {
@@ -39,28 +39,45 @@ impl Output {
     ///
     /// # Errors
     /// The file system's own.
-    pub fn create(root: &Root, command: &Command, cap: u64) -> io::Result<(Self, Handles)> {
-        let in_output = |channel| PathBuf::from(files::OUTPUT).join(format!("{}.{channel}", command.name));
-        let stdout = command.stdout.clone().unwrap_or_else(|| in_output("stdout"));
+    pub(crate) fn create(root: &Root, command: &Command, cap: u64) -> io::Result<(Self, Handles)> {
+        let in_output =
+            |channel| PathBuf::from(files::OUTPUT).join(format!("{}.{channel}", command.name));
+        let stdout = command
+            .stdout
+            .clone()
+            .unwrap_or_else(|| in_output("stdout"));
         let stderr = in_output("stderr");
-        let handles = Handles { stdout: root.create(&stdout)?, stderr: root.create(&stderr)? };
+        let handles = Handles {
+            stdout: root.create(&stdout)?,
+            stderr: root.create(&stderr)?,
+        };
         let cutters = match cap {
             0 => vec![],
             _ => vec![reopen(&handles.stdout)?, reopen(&handles.stderr)?],
         };
-        Ok((Self { stdout, stderr, cutters, cap }, handles))
+        Ok((
+            Self {
+                stdout,
+                stderr,
+                cutters,
+                cap,
+            },
+            handles,
+        ))
     }
 
     /// Cuts what has grown past the cap.
     ///
     /// # Errors
     /// The file system's own.
-    pub fn enforce_cap(&mut self) -> io::Result<()> {
+    pub(crate) fn enforce_cap(&mut self) -> io::Result<()> {
         let end = self.cap + OUTPUT_CAP_MARKER.len() as u64;
         for cutter in &mut self.cutters {
             let size = cutter.file.metadata()?.len();
             if size > end || (size > self.cap && !cutter.has_cut) {
-                cutter.file.write_all_at(OUTPUT_CAP_MARKER.as_bytes(), self.cap)?;
+                cutter
+                    .file
+                    .write_all_at(OUTPUT_CAP_MARKER.as_bytes(), self.cap)?;
                 cutter.file.set_len(end)?;
                 cutter.has_cut = true;
             }
@@ -68,14 +85,17 @@ impl Output {
         Ok(())
     }
 
-    pub fn was_capped(&self) -> bool {
+    pub(crate) fn was_capped(&self) -> bool {
         self.cutters.iter().any(|cutter| cutter.has_cut)
     }
 }
 
 fn reopen(file: &File) -> io::Result<Cutter> {
     let path = format!("/proc/self/fd/{}", file.as_raw_fd());
-    Ok(Cutter { file: File::options().write(true).open(path)?, has_cut: false })
+    Ok(Cutter {
+        file: File::options().write(true).open(path)?,
+        has_cut: false,
+    })
 }
 
 #[cfg(test)]

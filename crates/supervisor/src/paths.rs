@@ -16,7 +16,7 @@ use rustix::io::Errno;
 
 /// A directory that paths are walked from.
 #[derive(Debug)]
-pub struct Root {
+pub(crate) struct Root {
     directory: OwnedFd,
     path: PathBuf,
 }
@@ -26,18 +26,18 @@ impl Root {
     ///
     /// # Errors
     /// The file system's own.
-    pub fn open(path: &Path) -> io::Result<Self> {
+    pub(crate) fn open(path: &Path) -> io::Result<Self> {
         let path = path.canonicalize()?;
         let directory = openat(CWD, &path, directory_flags(), Mode::empty())?;
         Ok(Self { directory, path })
     }
 
     /// Absolute, without links.
-    pub fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 
-    pub fn join(&self, relative: impl AsRef<Path>) -> PathBuf {
+    pub(crate) fn join(&self, relative: impl AsRef<Path>) -> PathBuf {
         self.path.join(relative)
     }
 
@@ -45,18 +45,21 @@ impl Root {
     ///
     /// # Errors
     /// The file system's own; `ELOOP` for a link; `InvalidData` for what is no regular file.
-    pub fn open_file(&self, relative: &Path) -> io::Result<Option<File>> {
+    pub(crate) fn open_file(&self, relative: &Path) -> io::Result<Option<File>> {
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-        let opened = self.parent_of(relative).and_then(|(parent, name)| {
-            Ok(openat(&parent, &name, flags, Mode::empty())?)
-        });
+        let opened = self
+            .parent_of(relative)
+            .and_then(|(parent, name)| Ok(openat(&parent, &name, flags, Mode::empty())?));
         let file = match opened {
             Ok(file) => file,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(error),
         };
         if FileType::from_raw_mode(fstat(&file)?.st_mode) != FileType::RegularFile {
-            return Err(io::Error::new(io::ErrorKind::InvalidData, "this is no regular file"));
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidData,
+                "this is no regular file",
+            ));
         }
         Ok(Some(File::from(file)))
     }
@@ -65,15 +68,17 @@ impl Root {
     ///
     /// # Errors
     /// As [`Root::open_file`]; `FileTooLarge` past `limit` bytes.
-    pub fn read(&self, relative: &Path, limit: u64) -> io::Result<Option<Vec<u8>>> {
-        self.open_file(relative)?.map(|file| read_bounded(&file, limit)).transpose()
+    pub(crate) fn read(&self, relative: &Path, limit: u64) -> io::Result<Option<Vec<u8>>> {
+        self.open_file(relative)?
+            .map(|file| read_bounded(&file, limit))
+            .transpose()
     }
 
     /// Makes a new, empty file for appending, in place of whatever had the name.
     ///
     /// # Errors
     /// The file system's own.
-    pub fn create(&self, relative: &Path) -> io::Result<File> {
+    pub(crate) fn create(&self, relative: &Path) -> io::Result<File> {
         let (parent, name) = self.parent_of(relative)?;
         create_in(&parent, &name, OFlags::APPEND)
     }
@@ -82,7 +87,12 @@ impl Root {
     ///
     /// # Errors
     /// The file system's own; the old file is still there then.
-    pub fn replace(&self, relative: &Path, bytes: &[u8], durability: Durability) -> io::Result<()> {
+    pub(crate) fn replace(
+        &self,
+        relative: &Path,
+        bytes: &[u8],
+        durability: Durability,
+    ) -> io::Result<()> {
         let (parent, name) = self.parent_of(relative)?;
         let mut temporary = name.clone();
         temporary.push(".tmp");
@@ -109,7 +119,7 @@ impl Root {
     ///
     /// # Errors
     /// The file system's own.
-    pub fn remove(&self, relative: &Path) -> io::Result<()> {
+    pub(crate) fn remove(&self, relative: &Path) -> io::Result<()> {
         let (parent, name) = self.parent_of(relative)?;
         match unlinkat(&parent, &name, AtFlags::empty()) {
             Ok(()) | Err(Errno::NOENT) => Ok(()),
@@ -122,7 +132,12 @@ impl Root {
         let name = names.pop().ok_or_else(no_path)?;
         let mut parent = openat(&self.directory, ".", directory_flags(), Mode::empty())?;
         for step in names {
-            parent = openat(&parent, &step, directory_flags() | OFlags::NOFOLLOW, Mode::empty())?;
+            parent = openat(
+                &parent,
+                &step,
+                directory_flags() | OFlags::NOFOLLOW,
+                Mode::empty(),
+            )?;
         }
         Ok((parent, name))
     }
@@ -130,7 +145,7 @@ impl Root {
 
 /// How long a written file must last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Durability {
+pub(crate) enum Durability {
     /// On the disk before the call returns.
     SurvivesPowerLoss,
     /// In the kernel's hands.
@@ -138,7 +153,7 @@ pub enum Durability {
 }
 
 /// Whether `path` can be walked from a step directory: relative, without `..`, not empty.
-pub fn is_inside(path: &Path) -> bool {
+pub(crate) fn is_inside(path: &Path) -> bool {
     names_of(path).is_ok_and(|names| !names.is_empty())
 }
 
@@ -146,8 +161,9 @@ pub fn is_inside(path: &Path) -> bool {
 ///
 /// # Errors
 /// The file system's own; `FileTooLarge` past `limit` bytes.
-pub fn read_bounded(file: &File, limit: u64) -> io::Result<Vec<u8>> {
-    let mut bytes = Vec::with_capacity(usize::try_from(file.metadata()?.len().min(limit)).unwrap_or(0));
+pub(crate) fn read_bounded(file: &File, limit: u64) -> io::Result<Vec<u8>> {
+    let mut bytes =
+        Vec::with_capacity(usize::try_from(file.metadata()?.len().min(limit)).unwrap_or(0));
     file.take(limit.saturating_add(1)).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > limit {
         return Err(io::ErrorKind::FileTooLarge.into());
@@ -161,23 +177,34 @@ fn create_in(parent: &OwnedFd, name: &OsString, extra: OFlags) -> io::Result<Fil
         Err(error) => return Err(error.into()),
     }
     let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    Ok(File::from(openat(parent, name, flags | extra, Mode::from_raw_mode(0o600))?))
+    Ok(File::from(openat(
+        parent,
+        name,
+        flags | extra,
+        Mode::from_raw_mode(0o600),
+    )?))
 }
 
 fn names_of(path: &Path) -> io::Result<Vec<OsString>> {
-    let names = path.components().filter(|component| *component != Component::CurDir);
+    let names = path
+        .components()
+        .filter(|component| *component != Component::CurDir);
     names
         .map(|component| match component {
             Component::Normal(name) => Ok(name.to_owned()),
-            Component::Prefix(_) | Component::RootDir | Component::CurDir | Component::ParentDir => {
-                Err(no_path())
-            }
+            Component::Prefix(_)
+            | Component::RootDir
+            | Component::CurDir
+            | Component::ParentDir => Err(no_path()),
         })
         .collect()
 }
 
 fn no_path() -> io::Error {
-    io::Error::new(io::ErrorKind::InvalidInput, "the path leaves the step directory")
+    io::Error::new(
+        io::ErrorKind::InvalidInput,
+        "the path leaves the step directory",
+    )
 }
 
 fn directory_flags() -> OFlags {
@@ -195,7 +222,8 @@ mod tests {
         let inside = tempfile::tempdir().unwrap();
         let root = Root::open(inside.path()).unwrap();
         std::os::unix::fs::symlink(outside.path(), inside.path().join("state")).unwrap();
-        std::os::unix::fs::symlink(outside.path().join("secret"), inside.path().join("link")).unwrap();
+        std::os::unix::fs::symlink(outside.path().join("secret"), inside.path().join("link"))
+            .unwrap();
 
         assert!(root.read(Path::new("state/secret"), 10).is_err());
         assert!(root.read(Path::new("link"), 10).is_err());
@@ -203,7 +231,10 @@ mod tests {
         assert!(root.read(outside.path(), 10).is_err());
         assert!(root.create(Path::new("state/new")).is_err());
 
-        root.create(Path::new("link")).unwrap().write_all(b"own").unwrap();
+        root.create(Path::new("link"))
+            .unwrap()
+            .write_all(b"own")
+            .unwrap();
         assert_eq!(std::fs::read(outside.path().join("secret")).unwrap(), b"s");
         assert_eq!(root.read(Path::new("./link"), 10).unwrap().unwrap(), b"own");
         assert!(root.read(Path::new("link"), 2).is_err());

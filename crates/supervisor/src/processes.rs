@@ -16,19 +16,19 @@ const SWEEPS: u32 = 200;
 
 /// One line of `/proc/PID/stat`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Process {
-    pub pid: i32,
-    pub parent: i32,
-    pub state: char,
+pub(crate) struct Process {
+    pub(crate) pid: i32,
+    pub(crate) parent: i32,
+    pub(crate) state: char,
     /// Ticks after boot.
-    pub started: u64,
+    pub(crate) started: u64,
 }
 
 /// Makes orphans below us our children.
 ///
 /// # Errors
 /// The kernel's own.
-pub fn adopt_orphans() -> io::Result<()> {
+pub(crate) fn adopt_orphans() -> io::Result<()> {
     Ok(set_child_subreaper(Some(getpid()))?)
 }
 
@@ -36,7 +36,7 @@ pub fn adopt_orphans() -> io::Result<()> {
 ///
 /// # Errors
 /// `/proc` can't be read.
-pub fn myself() -> io::Result<Process> {
+pub(crate) fn myself() -> io::Result<Process> {
     let text = std::fs::read_to_string("/proc/self/stat")?;
     parse(&text).ok_or_else(|| io::ErrorKind::InvalidData.into())
 }
@@ -45,10 +45,16 @@ pub fn myself() -> io::Result<Process> {
 ///
 /// # Errors
 /// `/proc` can't be read.
-pub fn descendants() -> io::Result<Vec<Process>> {
+pub(crate) fn descendants() -> io::Result<Vec<Process>> {
     let all: Vec<Process> = std::fs::read_dir("/proc")?
         .flatten()
-        .filter(|entry| entry.file_name().to_string_lossy().bytes().all(|b| b.is_ascii_digit()))
+        .filter(|entry| {
+            entry
+                .file_name()
+                .to_string_lossy()
+                .bytes()
+                .all(|b| b.is_ascii_digit())
+        })
         .filter_map(|entry| parse(&std::fs::read_to_string(entry.path().join("stat")).ok()?))
         .filter(|process| !matches!(process.state, 'Z' | 'X'))
         .collect();
@@ -59,14 +65,16 @@ pub fn descendants() -> io::Result<Vec<Process>> {
 ///
 /// # Errors
 /// `/proc` can't be read.
-pub fn kill_all_descendants() -> io::Result<()> {
+pub(crate) fn kill_all_descendants() -> io::Result<()> {
     for _ in 0..SWEEPS {
         let left = descendants()?;
         if left.is_empty() {
             break;
         }
-        left.iter().for_each(|process| send(process.pid, Signal::STOP));
-        left.iter().for_each(|process| send(process.pid, Signal::KILL));
+        left.iter()
+            .for_each(|process| send(process.pid, Signal::STOP));
+        left.iter()
+            .for_each(|process| send(process.pid, Signal::KILL));
         std::thread::sleep(std::time::Duration::from_millis(2));
         while reap()?.is_some() {}
     }
@@ -78,7 +86,7 @@ pub fn kill_all_descendants() -> io::Result<()> {
 ///
 /// # Errors
 /// The kernel's own.
-pub fn reap() -> io::Result<Option<(Pid, WaitStatus)>> {
+pub(crate) fn reap() -> io::Result<Option<(Pid, WaitStatus)>> {
     match wait(WaitOptions::NOHANG) {
         Ok(ended) => Ok(ended),
         Err(rustix::io::Errno::CHILD) => Ok(None),
@@ -87,7 +95,7 @@ pub fn reap() -> io::Result<Option<(Pid, WaitStatus)>> {
 }
 
 /// Memory of `processes` that is theirs alone, in bytes: what files back is left out.
-pub fn private_memory(processes: &[Process]) -> u64 {
+pub(crate) fn private_memory(processes: &[Process]) -> u64 {
     let page = rustix::param::page_size() as u64;
     let pages = processes.iter().filter_map(|process| {
         let text = std::fs::read_to_string(format!("/proc/{}/statm", process.pid)).ok()?;
@@ -113,7 +121,12 @@ fn parse(stat: &str) -> Option<Process> {
     let state = fields.next()?.chars().next()?;
     let parent = fields.next()?.parse().ok()?;
     let started = fields.nth(17)?.parse().ok()?;
-    Some(Process { pid, parent, state, started })
+    Some(Process {
+        pid,
+        parent,
+        state,
+        started,
+    })
 }
 
 fn below(ancestor: i32, all: &[Process]) -> Vec<Process> {
@@ -138,7 +151,12 @@ mod tests {
     #[test]
     fn reads_a_line_whatever_the_name() {
         let line = "42 (a) b) (c) S 7 42 42 0 -1 4194560 1 2 3 4 5 6 7 8 20 0 1 0 998877 1 2";
-        let process = Process { pid: 42, parent: 7, state: 'S', started: 998_877 };
+        let process = Process {
+            pid: 42,
+            parent: 7,
+            state: 'S',
+            started: 998_877,
+        };
         assert_eq!(parse(line), Some(process));
         assert_eq!(parse("42 (a"), None);
         assert!(myself().unwrap().started > 0);
@@ -146,8 +164,19 @@ mod tests {
 
     #[test]
     fn finds_the_whole_tree() {
-        let process = |pid, parent| Process { pid, parent, state: 'S', started: 0 };
-        let all = [process(1, 0), process(5, 1), process(6, 5), process(7, 6), process(9, 1)];
+        let process = |pid, parent| Process {
+            pid,
+            parent,
+            state: 'S',
+            started: 0,
+        };
+        let all = [
+            process(1, 0),
+            process(5, 1),
+            process(6, 5),
+            process(7, 6),
+            process(9, 1),
+        ];
         let mut pids: Vec<i32> = below(5, &all).iter().map(|process| process.pid).collect();
         pids.sort_unstable();
         assert_eq!(pids, [6, 7]);

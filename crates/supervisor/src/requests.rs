@@ -5,11 +5,11 @@ use step::files;
 use crate::paths::Root;
 
 /// Whether a cancel is asked for.
-pub fn cancel(root: &Root) -> bool {
+pub(crate) fn cancel(root: &Root) -> bool {
     root.join(files::CANCEL).exists()
 }
 
 /// Whether a kill is asked for.
-pub fn kill(root: &Root) -> bool {
+pub(crate) fn kill(root: &Root) -> bool {
     root.join(files::KILL).exists()
 }

@@ -12,12 +12,17 @@ use nix::sys::signal::{SigHandler, SigSet, Signal, signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
-const READ: [Signal; 5] =
-    [Signal::SIGCHLD, Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP, Signal::SIGQUIT];
+const READ: [Signal; 5] = [
+    Signal::SIGCHLD,
+    Signal::SIGTERM,
+    Signal::SIGINT,
+    Signal::SIGHUP,
+    Signal::SIGQUIT,
+];
 
 /// The signals of this process, from now on.
 #[derive(Debug)]
-pub struct Signals {
+pub(crate) struct Signals {
     source: SignalFd,
 }
 
@@ -26,19 +31,21 @@ impl Signals {
     ///
     /// # Errors
     /// The kernel's own.
-    pub fn take() -> io::Result<Self> {
+    pub(crate) fn take() -> io::Result<Self> {
         restore_defaults()?;
         let set: SigSet = READ.into_iter().collect();
         set.thread_block()?;
         let flags = SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC;
-        Ok(Self { source: SignalFd::with_flags(&set, flags)? })
+        Ok(Self {
+            source: SignalFd::with_flags(&set, flags)?,
+        })
     }
 
     /// Waits until a signal comes or `patience` is over; whether one of them asked to stop.
     ///
     /// # Errors
     /// The kernel's own.
-    pub fn wait(&self, patience: Duration) -> io::Result<bool> {
+    pub(crate) fn wait(&self, patience: Duration) -> io::Result<bool> {
         let timeout = Timespec::try_from(patience).map_err(io::Error::other)?;
         let mut sources = [PollFd::from_borrowed_fd(self.source.as_fd(), PollFlags::IN)];
         match poll(&mut sources, Some(&timeout)) {
@@ -58,7 +65,7 @@ impl Signals {
 ///
 /// # Errors
 /// The kernel's own.
-pub fn unblock_all() -> io::Result<()> {
+pub(crate) fn unblock_all() -> io::Result<()> {
     Ok(SigSet::all().thread_unblock()?)
 }
 
@@ -67,8 +74,11 @@ pub fn unblock_all() -> io::Result<()> {
 ///
 /// # Errors
 /// The kernel's own.
-#[expect(unsafe_code, reason = "only default dispositions are set, no handler is installed")]
-pub fn restore_defaults() -> io::Result<()> {
+#[expect(
+    unsafe_code,
+    reason = "only default dispositions are set, no handler is installed"
+)]
+pub(crate) fn restore_defaults() -> io::Result<()> {
     for number in READ {
         // SAFETY: `SigDfl` is no function, so nothing of ours can run in signal context.
         unsafe { signal(number, SigHandler::SigDfl) }?;

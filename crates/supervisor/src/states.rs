@@ -18,8 +18,8 @@ use crate::paths::Root;
 const PERIOD: Duration = Duration::from_millis(50);
 
 #[derive(Debug)]
-pub struct States {
-    pub journal: Arc<Mutex<Journal>>,
+pub(crate) struct States {
+    pub(crate) journal: Arc<Mutex<Journal>>,
     watch: Arc<Watch>,
     mode: Mode,
 }
@@ -27,8 +27,15 @@ pub struct States {
 #[derive(Debug)]
 enum Mode {
     /// Dropping the sender stops the watcher.
-    Local { stop: Option<Sender<()>>, watcher: Option<JoinHandle<()>> },
-    Http { service: Arc<Service>, port: u16, environment: Vec<(String, String)> },
+    Local {
+        stop: Option<Sender<()>>,
+        watcher: Option<JoinHandle<()>>,
+    },
+    Http {
+        service: Arc<Service>,
+        port: u16,
+        environment: Vec<(String, String)>,
+    },
 }
 
 impl States {
@@ -36,7 +43,11 @@ impl States {
     ///
     /// # Errors
     /// A sentence for people.
-    pub fn start(root: &Arc<Root>, disk: &Arc<Disk>, spec: &StateSpec) -> Result<Self, String> {
+    pub(crate) fn start(
+        root: &Arc<Root>,
+        disk: &Arc<Disk>,
+        spec: &StateSpec,
+    ) -> Result<Self, String> {
         let journal = Journal::new(root.clone(), disk.clone(), spec)?;
         let journal = Arc::new(Mutex::new(journal));
         let watch = Arc::new(Watch::new(root.clone(), spec.file.clone(), journal.clone()));
@@ -50,18 +61,22 @@ impl States {
             }
         };
         let mode = mode.map_err(|error| format!("the state can't be looked after: {error}"))?;
-        Ok(Self { journal, watch, mode })
+        Ok(Self {
+            journal,
+            watch,
+            mode,
+        })
     }
 
     /// What commands need in their environment.
-    pub fn environment(&self) -> &[(String, String)] {
+    pub(crate) fn environment(&self) -> &[(String, String)] {
         match &self.mode {
             Mode::Local { .. } => &[],
             Mode::Http { environment, .. } => environment,
         }
     }
 
-    pub fn port(&self) -> Option<u16> {
+    pub(crate) fn port(&self) -> Option<u16> {
         match &self.mode {
             Mode::Local { .. } => None,
             Mode::Http { port, .. } => Some(*port),
@@ -69,19 +84,19 @@ impl States {
     }
 
     /// Whether a kill now would leave a whole state behind. The backend's file is replaced whole.
-    pub fn can_be_cut_here(&self) -> bool {
+    pub(crate) fn can_be_cut_here(&self) -> bool {
         match self.mode {
             Mode::Local { .. } => self.is_whole(),
             Mode::Http { .. } => true,
         }
     }
 
-    pub fn is_whole(&self) -> bool {
+    pub(crate) fn is_whole(&self) -> bool {
         self.watch.is_whole().unwrap_or(false)
     }
 
     /// A command has ended, whatever way: what it left is taken.
-    pub fn command_ended(&self) {
+    pub(crate) fn command_ended(&self) {
         match &self.mode {
             Mode::Local { .. } => report(self.watch.look(Look::Last)),
             Mode::Http { service, .. } => service.forget_lock(),
@@ -89,35 +104,47 @@ impl States {
     }
 
     /// Stops the watcher, after a last look.
-    pub fn finish(&mut self) {
+    pub(crate) fn finish(&mut self) {
         if let Mode::Local { stop, watcher } = &mut self.mode {
             drop(stop.take());
-            if watcher.take().is_some_and(|watcher| watcher.join().is_err()) {
+            if watcher
+                .take()
+                .is_some_and(|watcher| watcher.join().is_err())
+            {
                 eprintln!("terrane-supervisor: the state's watcher panicked");
             }
             report(self.watch.look(Look::Last));
         }
     }
 
-    pub fn journal(&self) -> MutexGuard<'_, Journal> {
+    pub(crate) fn journal(&self) -> MutexGuard<'_, Journal> {
         self.journal.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 fn watch_in_background(watch: Arc<Watch>) -> io::Result<Mode> {
     let (stop, stopped) = channel();
-    let watcher = std::thread::Builder::new().name("journal".to_owned()).spawn(move || {
-        while stopped.recv_timeout(PERIOD) == Err(RecvTimeoutError::Timeout) {
-            report(watch.look(Look::Passing));
-        }
-    })?;
-    Ok(Mode::Local { stop: Some(stop), watcher: Some(watcher) })
+    let watcher = std::thread::Builder::new()
+        .name("journal".to_owned())
+        .spawn(move || {
+            while stopped.recv_timeout(PERIOD) == Err(RecvTimeoutError::Timeout) {
+                report(watch.look(Look::Passing));
+            }
+        })?;
+    Ok(Mode::Local {
+        stop: Some(stop),
+        watcher: Some(watcher),
+    })
 }
 
 fn serve(service: Arc<Service>, spec: &StateSpec) -> io::Result<Mode> {
     let port = backend::serve(service.clone(), spec.port)?;
     let environment = backend::environment(port, &spec.path_secret);
-    Ok(Mode::Http { service, port, environment })
+    Ok(Mode::Http {
+        service,
+        port,
+        environment,
+    })
 }
 
 fn report(looked: io::Result<()>) {

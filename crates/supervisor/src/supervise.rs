@@ -24,7 +24,7 @@ use crate::status::StatusFile;
 ///
 /// # Errors
 /// The step can't be begun, so that not even an exit file may be written.
-pub fn supervise(directory: &Path) -> Result<bool, Box<dyn std::error::Error>> {
+pub(crate) fn supervise(directory: &Path) -> Result<bool, Box<dyn std::error::Error>> {
     let signals = Signals::take()?;
     rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
     let root = Arc::new(Root::open(directory)?);
@@ -51,7 +51,11 @@ fn prepare(root: &Arc<Root>, signals: Signals) -> Result<Step, String> {
     let disk = Disk::prepare(root.clone(), &spec.limits)
         .map_err(|error| format!("There is no room for the step: {error}."))?;
     let disk = Arc::new(disk);
-    let states = spec.state.as_ref().map(|state| States::start(root, &disk, state)).transpose()?;
+    let states = spec
+        .state
+        .as_ref()
+        .map(|state| States::start(root, &disk, state))
+        .transpose()?;
     let mut status = StatusFile::new(root.clone());
     status.now.state_port = states.as_ref().and_then(States::port);
     Ok(Step {
@@ -72,7 +76,10 @@ fn run(mut step: Step) -> Exit {
     let commands = step.spec.commands.clone();
     let mut exits = vec![];
     let mut died_of_kill = false;
-    let mut course = Course { failure: None, complete: true };
+    let mut course = Course {
+        failure: None,
+        complete: true,
+    };
     for (index, command) in commands.iter().enumerate() {
         step.status.now.command = index;
         step.status.now.command_name.clone_from(&command.name);
@@ -117,8 +124,12 @@ fn finish(mut step: Step, commands: Vec<CommandExit>, course: &Course, died_of_k
         message,
         commands,
         last_state: journal.as_ref().and_then(|journal| journal.last().cloned()),
-        errored_state: journal.as_ref().and_then(|journal| journal.errored().cloned()),
-        refused_state: journal.as_ref().and_then(|journal| journal.refused().map(str::to_owned)),
+        errored_state: journal
+            .as_ref()
+            .and_then(|journal| journal.errored().cloned()),
+        refused_state: journal
+            .as_ref()
+            .and_then(|journal| journal.refused().map(str::to_owned)),
         state_whole: states.is_none_or(States::is_whole),
         out_of_memory,
         timed_out: step.ladder.cancelled() == Some(Cause::Timeout),
@@ -144,5 +155,9 @@ fn refusal(sentence: String) -> Exit {
 
 fn write_exit(root: &Root, exit: &Exit) -> io::Result<()> {
     let bytes = serde_json::to_vec(exit)?;
-    root.replace(Path::new(files::EXIT), &bytes, Durability::SurvivesPowerLoss)
+    root.replace(
+        Path::new(files::EXIT),
+        &bytes,
+        Durability::SurvivesPowerLoss,
+    )
 }

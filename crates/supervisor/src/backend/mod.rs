@@ -13,8 +13,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-pub use request::Request;
-pub use service::{Response, Service};
+pub(crate) use service::{Response, Service};
 
 use crate::journal::LARGEST_STATE;
 
@@ -27,7 +26,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 ///
 /// # Errors
 /// The port is taken, or there is no loopback.
-pub fn serve(service: Arc<Service>, port: u16) -> io::Result<u16> {
+pub(crate) fn serve(service: Arc<Service>, port: u16) -> io::Result<u16> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port))?;
     let port = listener.local_addr()?.port();
     std::thread::Builder::new()
@@ -37,11 +36,15 @@ pub fn serve(service: Arc<Service>, port: u16) -> io::Result<u16> {
 }
 
 /// The environment that makes terraform's `http` backend use this one.
-pub fn environment(port: u16, path_secret: &str) -> Vec<(String, String)> {
+pub(crate) fn environment(port: u16, path_secret: &str) -> Vec<(String, String)> {
     let address = format!("http://127.0.0.1:{port}/{path_secret}");
-    ["TF_HTTP_ADDRESS", "TF_HTTP_LOCK_ADDRESS", "TF_HTTP_UNLOCK_ADDRESS"]
-        .map(|name| (name.to_owned(), address.clone()))
-        .to_vec()
+    [
+        "TF_HTTP_ADDRESS",
+        "TF_HTTP_LOCK_ADDRESS",
+        "TF_HTTP_UNLOCK_ADDRESS",
+    ]
+    .map(|name| (name.to_owned(), address.clone()))
+    .to_vec()
 }
 
 fn accept(listener: &TcpListener, service: &Arc<Service>) {
@@ -57,11 +60,13 @@ fn accept(listener: &TcpListener, service: &Arc<Service>) {
             continue;
         }
         let (service, still_open) = (service.clone(), open.clone());
-        let started = std::thread::Builder::new().name("request".to_owned()).spawn(move || {
-            // A client that went away needs no answer.
-            let _ = handle(stream, &service);
-            still_open.fetch_sub(1, Ordering::Relaxed);
-        });
+        let started = std::thread::Builder::new()
+            .name("request".to_owned())
+            .spawn(move || {
+                // A client that went away needs no answer.
+                let _ = handle(stream, &service);
+                still_open.fetch_sub(1, Ordering::Relaxed);
+            });
         if started.is_err() {
             open.fetch_sub(1, Ordering::Relaxed);
         }

@@ -7,18 +7,18 @@ const LARGEST_HEAD: usize = 32 << 10;
 const MOST_HEADERS: usize = 64;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Request {
-    pub method: String,
+pub(crate) struct Request {
+    pub(crate) method: String,
     /// Without the query.
-    pub path: String,
-    pub query: String,
+    pub(crate) path: String,
+    pub(crate) query: String,
     /// As sent: base64.
-    pub content_md5: Option<String>,
-    pub body: Vec<u8>,
+    pub(crate) content_md5: Option<String>,
+    pub(crate) body: Vec<u8>,
 }
 
 #[derive(Debug, thiserror::Error)]
-pub enum Error {
+pub(crate) enum Error {
     #[error("the connection broke")]
     Broken(#[from] io::Error),
     #[error("this is no HTTP request")]
@@ -33,7 +33,7 @@ pub enum Error {
 
 impl Error {
     /// The status to answer with; none when nobody listens.
-    pub fn status(&self) -> Option<u16> {
+    pub(crate) fn status(&self) -> Option<u16> {
         match self {
             Self::Broken(_) => None,
             Self::Malformed => Some(400),
@@ -48,7 +48,7 @@ impl Error {
 ///
 /// # Errors
 /// See [`Error`].
-pub fn read(stream: &mut impl Read, limit: u64) -> Result<Request, Error> {
+pub(crate) fn read(stream: &mut impl Read, limit: u64) -> Result<Request, Error> {
     let mut buffer = Vec::with_capacity(4096);
     loop {
         let mut piece = [0; 4096];
@@ -86,7 +86,10 @@ fn parse_head(buffer: &[u8], limit: u64) -> Result<Option<(Request, usize, usize
         return Err(Error::Malformed);
     };
     let header = |name: &str| {
-        let found = parsed.headers.iter().find(|header| header.name.eq_ignore_ascii_case(name));
+        let found = parsed
+            .headers
+            .iter()
+            .find(|header| header.name.eq_ignore_ascii_case(name));
         found.map(|header| std::str::from_utf8(header.value).map_err(|_| Error::Malformed))
     };
     if header("transfer-encoding").is_some() {
@@ -105,10 +108,16 @@ fn parse_head(buffer: &[u8], limit: u64) -> Result<Option<(Request, usize, usize
         method: method.to_owned(),
         path: path.to_owned(),
         query: query.to_owned(),
-        content_md5: header("content-md5").transpose()?.map(|text| text.trim().to_owned()),
+        content_md5: header("content-md5")
+            .transpose()?
+            .map(|text| text.trim().to_owned()),
         body: vec![],
     };
-    Ok(Some((request, head, usize::try_from(body).map_err(|_| Error::Malformed)?)))
+    Ok(Some((
+        request,
+        head,
+        usize::try_from(body).map_err(|_| Error::Malformed)?,
+    )))
 }
 
 #[cfg(test)]
@@ -133,21 +142,43 @@ mod tests {
         let text = b"POST /s?ID=7 HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nContent-Md5: q==\r\n\r\nhello";
         for piece in 1..text.len() {
             let request = read(&mut Drip(text, piece), 100).unwrap();
-            assert_eq!((request.method.as_str(), request.path.as_str()), ("POST", "/s"));
-            assert_eq!((request.query.as_str(), request.body.as_slice()), ("ID=7", &b"hello"[..]));
+            assert_eq!(
+                (request.method.as_str(), request.path.as_str()),
+                ("POST", "/s")
+            );
+            assert_eq!(
+                (request.query.as_str(), request.body.as_slice()),
+                ("ID=7", &b"hello"[..])
+            );
             assert_eq!(request.content_md5.as_deref(), Some("q=="));
         }
     }
 
     #[test]
     fn refuses_what_is_too_large_or_of_unknown_length() {
-        let status = |text: &str| read(&mut Drip(text.as_bytes(), 99), 4).unwrap_err().status();
-        assert_eq!(status("POST / HTTP/1.1\r\nContent-Length: 5\r\n\r\nhello"), Some(413));
+        let status = |text: &str| {
+            read(&mut Drip(text.as_bytes(), 99), 4)
+                .unwrap_err()
+                .status()
+        };
+        assert_eq!(
+            status("POST / HTTP/1.1\r\nContent-Length: 5\r\n\r\nhello"),
+            Some(413)
+        );
         assert_eq!(status("POST / HTTP/1.1\r\n\r\n"), Some(411));
-        assert_eq!(status("POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n"), Some(411));
+        assert_eq!(
+            status("POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n"),
+            Some(411)
+        );
         assert_eq!(status("nonsense\r\n\r\n"), Some(400));
-        assert_eq!(status(&format!("GET /{} HTTP/1.1\r\n", "a".repeat(40_000))), Some(431));
-        assert_eq!(status("POST / HTTP/1.1\r\nContent-Length: 3\r\n\r\nab"), None);
+        assert_eq!(
+            status(&format!("GET /{} HTTP/1.1\r\n", "a".repeat(40_000))),
+            Some(431)
+        );
+        assert_eq!(
+            status("POST / HTTP/1.1\r\nContent-Length: 3\r\n\r\nab"),
+            None
+        );
     }
 
     proptest! {

@@ -18,7 +18,7 @@ use crate::paths::{Durability, Root};
 
 /// One state, its lock and its journal.
 #[derive(Debug)]
-pub struct Service {
+pub(crate) struct Service {
     root: Arc<Root>,
     disk: Arc<Disk>,
     file: PathBuf,
@@ -30,28 +30,35 @@ pub struct Service {
 }
 
 #[derive(Debug, PartialEq, Eq)]
-pub struct Response {
-    pub status: u16,
-    pub body: Vec<u8>,
+pub(crate) struct Response {
+    pub(crate) status: u16,
+    pub(crate) body: Vec<u8>,
 }
 
 impl Service {
-    pub fn new(
+    pub(crate) fn new(
         root: Arc<Root>,
         disk: Arc<Disk>,
         file: PathBuf,
         path_secret: &str,
         journal: Arc<Mutex<Journal>>,
     ) -> Self {
-        Self { root, disk, file, path: format!("/{path_secret}"), journal, holder: Mutex::default() }
+        Self {
+            root,
+            disk,
+            file,
+            path: format!("/{path_secret}"),
+            journal,
+            holder: Mutex::default(),
+        }
     }
 
     /// A command ended without unlocking; only one runs at a time, so the lock is nobody's.
-    pub fn forget_lock(&self) {
+    pub(crate) fn forget_lock(&self) {
         *lock(&self.holder) = None;
     }
 
-    pub fn answer(&self, request: &Request) -> Response {
+    pub(crate) fn answer(&self, request: &Request) -> Response {
         if !same(&request.path, &self.path) {
             return Response::text(404, "there is nothing here");
         }
@@ -77,19 +84,32 @@ impl Service {
     }
 
     fn write(&self, request: &Request) -> io::Result<Response> {
-        if request.content_md5.as_ref().is_some_and(|sent| *sent != md5_base64(&request.body)) {
+        if request
+            .content_md5
+            .as_ref()
+            .is_some_and(|sent| *sent != md5_base64(&request.body))
+        {
             return Ok(Response::text(400, "the body is not what Content-MD5 says"));
         }
         if let Some(holder) = lock(&self.holder).as_ref()
-            && !request.query.split('&').any(|pair| pair.strip_prefix("ID=") == id_of(holder).as_deref())
+            && !request
+                .query
+                .split('&')
+                .any(|pair| pair.strip_prefix("ID=") == id_of(holder).as_deref())
         {
-            return Ok(Response { status: 409, body: holder.clone() });
+            return Ok(Response {
+                status: 409,
+                body: holder.clone(),
+            });
         }
         let mut journal = lock(&self.journal);
         match journal.offer(&request.body)? {
             Offer::Taken | Offer::Known => {
                 let (file, state) = (self.file.as_path(), request.body.as_slice());
-                let replace = || self.root.replace(file, state, Durability::SurvivesPowerLoss);
+                let replace = || {
+                    self.root
+                        .replace(file, state, Durability::SurvivesPowerLoss)
+                };
                 self.disk.with_room(replace)?;
                 Ok(Response::text(200, ""))
             }
@@ -101,7 +121,10 @@ impl Service {
     fn lock(&self, request: &Request) -> Response {
         let mut holder = lock(&self.holder);
         match holder.as_ref() {
-            Some(info) if *info != request.body => Response { status: 423, body: info.clone() },
+            Some(info) if *info != request.body => Response {
+                status: 423,
+                body: info.clone(),
+            },
             Some(_) | None => {
                 *holder = Some(request.body.clone());
                 Response::text(200, "")
@@ -114,7 +137,10 @@ impl Service {
         let mut holder = lock(&self.holder);
         match holder.as_ref() {
             Some(info) if !request.body.is_empty() && id_of(info) != id_of(&request.body) => {
-                Response { status: 409, body: info.clone() }
+                Response {
+                    status: 409,
+                    body: info.clone(),
+                }
             }
             Some(_) | None => {
                 *holder = None;
@@ -128,7 +154,8 @@ impl Service {
         if let Some(state) = self.root.read(&self.file, LARGEST_STATE)? {
             let mut aside = self.file.clone();
             aside.add_extension("deleted");
-            self.root.replace(Path::new(&aside), &state, Durability::SurvivesPowerLoss)?;
+            self.root
+                .replace(Path::new(&aside), &state, Durability::SurvivesPowerLoss)?;
             self.root.remove(&self.file)?;
         }
         Ok(Response::text(200, ""))
@@ -136,8 +163,11 @@ impl Service {
 }
 
 impl Response {
-    pub fn text(status: u16, text: &str) -> Self {
-        Self { status, body: text.as_bytes().to_vec() }
+    pub(crate) fn text(status: u16, text: &str) -> Self {
+        Self {
+            status,
+            body: text.as_bytes().to_vec(),
+        }
     }
 }
 
@@ -149,7 +179,9 @@ fn id_of(info: &[u8]) -> Option<String> {
         #[serde(rename = "ID")]
         id: String,
     }
-    serde_json::from_slice::<Info>(info).ok().map(|info| info.id)
+    serde_json::from_slice::<Info>(info)
+        .ok()
+        .map(|info| info.id)
 }
 
 fn md5_base64(bytes: &[u8]) -> String {
@@ -158,7 +190,10 @@ fn md5_base64(bytes: &[u8]) -> String {
 
 /// Takes the same time wherever the two differ.
 fn same(left: &str, right: &str) -> bool {
-    let differences = left.bytes().zip(right.bytes()).fold(0, |sum, (l, r)| sum | (l ^ r));
+    let differences = left
+        .bytes()
+        .zip(right.bytes())
+        .fold(0, |sum, (l, r)| sum | (l ^ r));
     left.len() == right.len() && differences == 0
 }
 

@@ -7,38 +7,45 @@ use sha2::{Digest, Sha256};
 
 /// The identifying fields of a state. Everything else is read past, so that its syntax is checked.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-pub struct Head {
-    pub version: u64,
-    pub serial: i64,
-    pub lineage: String,
+pub(crate) struct Head {
+    pub(crate) version: u64,
+    pub(crate) serial: i64,
+    pub(crate) lineage: String,
 }
 
 impl Head {
     /// `None` if `bytes` are no whole state: torn, empty, or something else.
-    pub fn parse(bytes: &[u8]) -> Option<Self> {
-        serde_json::from_slice::<Self>(bytes).ok().filter(|head| !head.lineage.is_empty())
+    pub(crate) fn parse(bytes: &[u8]) -> Option<Self> {
+        serde_json::from_slice::<Self>(bytes)
+            .ok()
+            .filter(|head| !head.lineage.is_empty())
     }
 }
 
 /// The plaintext's hashes: SHA-256 to tell states apart, MD5 because Terraform's contract has it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Hashes {
-    pub sha256_hex: String,
-    pub md5_hex: String,
+pub(crate) struct Hashes {
+    pub(crate) sha256_hex: String,
+    pub(crate) md5_hex: String,
 }
 
 impl Hashes {
-    pub fn of(bytes: &[u8]) -> Self {
-        Self { sha256_hex: hex(&Sha256::digest(bytes)), md5_hex: hex(&md5::Md5::digest(bytes)) }
+    pub(crate) fn of(bytes: &[u8]) -> Self {
+        Self {
+            sha256_hex: hex(&Sha256::digest(bytes)),
+            md5_hex: hex(&md5::Md5::digest(bytes)),
+        }
     }
 }
 
 fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        // Writing to a string can't fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+    bytes
+        .iter()
+        .fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+            // Writing to a string can't fail.
+            let _ = write!(text, "{byte:02x}");
+            text
+        })
 }
 
 #[cfg(test)]
@@ -51,7 +58,11 @@ mod tests {
 
     #[test]
     fn knows_a_whole_state() {
-        let head = Head { version: 4, serial: 7, lineage: "l".into() };
+        let head = Head {
+            version: 4,
+            serial: 7,
+            lineage: "l".into(),
+        };
         assert_eq!(Head::parse(WHOLE.as_bytes()), Some(head.clone()));
         assert_eq!(Head::parse(format!("{WHOLE}\n").as_bytes()), Some(head));
     }

@@ -16,20 +16,20 @@ use std::sync::Arc;
 
 use step::{JournalEntry, StateSpec};
 
-pub use head::{Hashes, Head};
-pub use rules::{Refusal, Rules, Verdict};
-pub use seal::Seal;
-pub use watch::{Look, Watch};
+pub(crate) use head::{Hashes, Head};
+pub(crate) use rules::{Refusal, Rules, Verdict};
+pub(crate) use seal::Seal;
+pub(crate) use watch::{Look, Watch};
 
 use crate::disk::Disk;
 use crate::paths::Root;
 
 /// The largest state that is read into memory, in bytes.
-pub const LARGEST_STATE: u64 = 512 << 20;
+pub(crate) const LARGEST_STATE: u64 = 512 << 20;
 
 /// The journal of one step.
 #[derive(Debug)]
-pub struct Journal {
+pub(crate) struct Journal {
     root: Arc<Root>,
     disk: Arc<Disk>,
     seal: Seal,
@@ -41,7 +41,7 @@ pub struct Journal {
 
 /// What became of bytes that were offered.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Offer {
+pub(crate) enum Offer {
     /// They are in the journal, on the disk.
     Taken,
     /// They are the state that is known already.
@@ -54,10 +54,18 @@ pub enum Offer {
 impl Journal {
     /// # Errors
     /// A sentence for people if `spec` can't be used.
-    pub fn new(root: Arc<Root>, disk: Arc<Disk>, spec: &StateSpec) -> Result<Self, String> {
+    pub(crate) fn new(root: Arc<Root>, disk: Arc<Disk>, spec: &StateSpec) -> Result<Self, String> {
         let rules = Rules::new(spec.lineage.clone(), spec.base_serial);
         let seal = Seal::new(spec)?;
-        Ok(Self { root, disk, seal, rules, last: None, errored: None, refused: None })
+        Ok(Self {
+            root,
+            disk,
+            seal,
+            rules,
+            last: None,
+            errored: None,
+            refused: None,
+        })
     }
 
     /// Takes `state` if it is whole and newer than all before it.
@@ -65,8 +73,10 @@ impl Journal {
     /// # Errors
     /// The file system's own, after the ballast has been released and another try made if the disk
     /// was full. The state can be offered again.
-    pub fn offer(&mut self, state: &[u8]) -> io::Result<Offer> {
-        let Some(head) = Head::parse(state) else { return Ok(Offer::Torn) };
+    pub(crate) fn offer(&mut self, state: &[u8]) -> io::Result<Offer> {
+        let Some(head) = Head::parse(state) else {
+            return Ok(Offer::Torn);
+        };
         let hashes = Hashes::of(state);
         match self.rules.judge(&head, &hashes.sha256_hex) {
             Verdict::New => {}
@@ -80,12 +90,17 @@ impl Journal {
             }
         }
         let entry = self.entry(&head, hashes, state);
-        let written = self.disk.with_room(|| store::append(&self.root, &self.seal, &entry, state));
+        let written = self
+            .disk
+            .with_room(|| store::append(&self.root, &self.seal, &entry, state));
         if let Err(error) = written {
             self.refused = Some(format!("it could not be written to the journal: {error}"));
             return Err(error);
         }
-        if let Err(error) = self.disk.with_room(|| store::put_snapshot(&self.root, &entry, state)) {
+        if let Err(error) = self
+            .disk
+            .with_room(|| store::put_snapshot(&self.root, &entry, state))
+        {
             eprintln!("terrane-supervisor: the snapshot for upload could not be written: {error}");
         }
         self.rules.taken(&head, &entry.sha256_hex);
@@ -98,19 +113,27 @@ impl Journal {
     ///
     /// # Errors
     /// As [`Journal::offer`].
-    pub fn offer_errored(&mut self, state: &[u8]) -> io::Result<Offer> {
-        let Some(head) = Head::parse(state) else { return Ok(Offer::Torn) };
+    pub(crate) fn offer_errored(&mut self, state: &[u8]) -> io::Result<Offer> {
+        let Some(head) = Head::parse(state) else {
+            return Ok(Offer::Torn);
+        };
         if let Verdict::Refused(refusal) = self.rules.judge_errored(&head) {
             self.refused = Some(refusal.to_string());
             return Ok(Offer::Refused(refusal));
         }
         let entry = self.entry(&head, Hashes::of(state), state);
-        if self.last.as_ref().is_some_and(|last| last.sha256_hex == entry.sha256_hex) {
+        if self
+            .last
+            .as_ref()
+            .is_some_and(|last| last.sha256_hex == entry.sha256_hex)
+        {
             return Ok(Offer::Known);
         }
-        self.disk.with_room(|| store::put_errored(&self.root, &self.seal, &entry, state))?;
-        if let Err(error) =
-            self.disk.with_room(|| store::put_errored_snapshot(&self.root, &entry, state))
+        self.disk
+            .with_room(|| store::put_errored(&self.root, &self.seal, &entry, state))?;
+        if let Err(error) = self
+            .disk
+            .with_room(|| store::put_errored_snapshot(&self.root, &entry, state))
         {
             eprintln!("terrane-supervisor: the snapshot for upload could not be written: {error}");
         }
@@ -119,16 +142,16 @@ impl Journal {
     }
 
     /// Newest entry.
-    pub fn last(&self) -> Option<&JournalEntry> {
+    pub(crate) fn last(&self) -> Option<&JournalEntry> {
         self.last.as_ref()
     }
 
-    pub fn errored(&self) -> Option<&JournalEntry> {
+    pub(crate) fn errored(&self) -> Option<&JournalEntry> {
         self.errored.as_ref()
     }
 
     /// Why the state seen last is not in the journal.
-    pub fn refused(&self) -> Option<&str> {
+    pub(crate) fn refused(&self) -> Option<&str> {
         self.refused.as_deref()
     }
 

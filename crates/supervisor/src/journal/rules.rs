@@ -8,7 +8,7 @@ use crate::journal::head::Head;
 
 /// What has been seen so far.
 #[derive(Debug, Clone)]
-pub struct Rules {
+pub(crate) struct Rules {
     lineage: Option<String>,
     serial: i64,
     /// Of the last state taken; none while only the state at the start is known.
@@ -17,7 +17,7 @@ pub struct Rules {
 
 /// What becomes of a whole state.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Verdict {
+pub(crate) enum Verdict {
     /// Newer than all before.
     New,
     /// The one that is known already.
@@ -26,7 +26,7 @@ pub enum Verdict {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Refusal {
+pub(crate) enum Refusal {
     #[error("the state has the lineage {found}, this workspace has {expected}")]
     OtherLineage { expected: String, found: String },
     #[error("the state's serial went back from {known} to {found}")]
@@ -37,36 +37,47 @@ pub enum Refusal {
 
 impl Rules {
     /// `base_serial` is that of the state at the start, -1 without one.
-    pub fn new(lineage: Option<String>, base_serial: i64) -> Self {
-        Self { lineage, serial: base_serial, sha256_hex: None }
+    pub(crate) fn new(lineage: Option<String>, base_serial: i64) -> Self {
+        Self {
+            lineage,
+            serial: base_serial,
+            sha256_hex: None,
+        }
     }
 
-    pub fn judge(&self, head: &Head, sha256_hex: &str) -> Verdict {
-        if let Some(expected) = self.lineage.as_ref().filter(|lineage| **lineage != head.lineage) {
+    pub(crate) fn judge(&self, head: &Head, sha256_hex: &str) -> Verdict {
+        if let Some(expected) = self
+            .lineage
+            .as_ref()
+            .filter(|lineage| **lineage != head.lineage)
+        {
             let (expected, found) = (expected.clone(), head.lineage.clone());
             return Verdict::Refused(Refusal::OtherLineage { expected, found });
         }
         match (head.serial.cmp(&self.serial), &self.sha256_hex) {
             (std::cmp::Ordering::Greater, _) => Verdict::New,
-            (std::cmp::Ordering::Less, _) => {
-                Verdict::Refused(Refusal::OlderSerial { known: self.serial, found: head.serial })
-            }
+            (std::cmp::Ordering::Less, _) => Verdict::Refused(Refusal::OlderSerial {
+                known: self.serial,
+                found: head.serial,
+            }),
             (std::cmp::Ordering::Equal, Some(known)) if known != sha256_hex => {
-                Verdict::Refused(Refusal::SameSerial { serial: self.serial })
+                Verdict::Refused(Refusal::SameSerial {
+                    serial: self.serial,
+                })
             }
             (std::cmp::Ordering::Equal, _) => Verdict::Known,
         }
     }
 
     /// Notes that a state judged [`Verdict::New`] has been written.
-    pub fn taken(&mut self, head: &Head, sha256_hex: &str) {
+    pub(crate) fn taken(&mut self, head: &Head, sha256_hex: &str) {
         self.lineage = Some(head.lineage.clone());
         self.serial = head.serial;
         self.sha256_hex = Some(sha256_hex.to_owned());
     }
 
     /// A state that terraform put aside because its backend failed: its serial says nothing.
-    pub fn judge_errored(&self, head: &Head) -> Verdict {
+    pub(crate) fn judge_errored(&self, head: &Head) -> Verdict {
         match &self.lineage {
             Some(expected) if *expected != head.lineage => {
                 let (expected, found) = (expected.clone(), head.lineage.clone());
@@ -83,7 +94,11 @@ mod tests {
     use proptest::prelude::*;
 
     fn head(lineage: &str, serial: i64) -> Head {
-        Head { version: 4, serial, lineage: lineage.into() }
+        Head {
+            version: 4,
+            serial,
+            lineage: lineage.into(),
+        }
     }
 
     #[test]
@@ -91,8 +106,14 @@ mod tests {
         let rules = Rules::new(Some("l".into()), 4);
         assert_eq!(rules.judge(&head("l", 4), "any"), Verdict::Known);
         assert_eq!(rules.judge(&head("l", 9), "any"), Verdict::New);
-        assert!(matches!(rules.judge(&head("l", 3), "any"), Verdict::Refused(_)));
-        assert!(matches!(rules.judge(&head("m", 9), "any"), Verdict::Refused(_)));
+        assert!(matches!(
+            rules.judge(&head("l", 3), "any"),
+            Verdict::Refused(_)
+        ));
+        assert!(matches!(
+            rules.judge(&head("m", 9), "any"),
+            Verdict::Refused(_)
+        ));
     }
 
     #[test]
@@ -100,7 +121,10 @@ mod tests {
         let mut rules = Rules::new(None, -1);
         assert_eq!(rules.judge(&head("l", 0), "a"), Verdict::New);
         rules.taken(&head("l", 0), "a");
-        assert!(matches!(rules.judge(&head("m", 1), "b"), Verdict::Refused(_)));
+        assert!(matches!(
+            rules.judge(&head("m", 1), "b"),
+            Verdict::Refused(_)
+        ));
         assert_eq!(rules.judge(&head("l", 0), "a"), Verdict::Known);
         assert_eq!(
             rules.judge(&head("l", 0), "b"),

@@ -7,17 +7,17 @@ use vault::sealed::{RecipientPublicKey, seal_to};
 
 /// Seals states to one public key.
 #[derive(Debug)]
-pub struct Seal {
+pub(crate) struct Seal {
     recipient: RecipientPublicKey,
     account: String,
     id: String,
-    pub key_id: String,
+    pub(crate) key_id: String,
 }
 
 impl Seal {
     /// # Errors
     /// A sentence about the key, if it is none.
-    pub fn new(spec: &StateSpec) -> Result<Self, String> {
+    pub(crate) fn new(spec: &StateSpec) -> Result<Self, String> {
         let recipient = spec
             .journal_public_key
             .parse()
@@ -35,9 +35,12 @@ impl Seal {
     ///
     /// # Errors
     /// Those of `out`.
-    pub fn write(&self, plaintext: &[u8], mut out: impl Write) -> io::Result<()> {
-        let context =
-            vault::Context { account: &self.account, kind: step::SEAL_KIND, id: &self.id };
+    pub(crate) fn write(&self, plaintext: &[u8], mut out: impl Write) -> io::Result<()> {
+        let context = vault::Context {
+            account: &self.account,
+            kind: step::SEAL_KIND,
+            id: &self.id,
+        };
         match seal_to(&self.recipient, &context, plaintext, &mut out) {
             Ok(_) => Ok(()),
             Err(vault::Error::Io { source }) => Err(source),

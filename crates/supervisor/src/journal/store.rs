@@ -21,7 +21,12 @@ const KEPT: usize = 3;
 ///
 /// # Errors
 /// The file system's own; nothing that was in the journal is gone then.
-pub fn append(root: &Root, seal: &Seal, entry: &JournalEntry, state: &[u8]) -> io::Result<()> {
+pub(crate) fn append(
+    root: &Root,
+    seal: &Seal,
+    entry: &JournalEntry,
+    state: &[u8],
+) -> io::Result<()> {
     let directory = Path::new(files::JOURNAL);
     let sealed = directory.join(format!("{}.sealed", entry.serial));
     let described = directory.join(format!("{}.json", entry.serial));
@@ -34,8 +39,16 @@ pub fn append(root: &Root, seal: &Seal, entry: &JournalEntry, state: &[u8]) -> i
 ///
 /// # Errors
 /// The file system's own.
-pub fn put_errored(root: &Root, seal: &Seal, entry: &JournalEntry, state: &[u8]) -> io::Result<()> {
-    let pair = (Path::new(files::ERRORED_SEALED), Path::new(files::ERRORED_ENTRY));
+pub(crate) fn put_errored(
+    root: &Root,
+    seal: &Seal,
+    entry: &JournalEntry,
+    state: &[u8],
+) -> io::Result<()> {
+    let pair = (
+        Path::new(files::ERRORED_SEALED),
+        Path::new(files::ERRORED_ENTRY),
+    );
     write_pair(root, seal, pair, entry, state)
 }
 
@@ -44,7 +57,7 @@ pub fn put_errored(root: &Root, seal: &Seal, entry: &JournalEntry, state: &[u8])
 ///
 /// # Errors
 /// The file system's own.
-pub fn put_snapshot(root: &Root, entry: &JournalEntry, state: &[u8]) -> io::Result<()> {
+pub(crate) fn put_snapshot(root: &Root, entry: &JournalEntry, state: &[u8]) -> io::Result<()> {
     put_clear(root, (files::SNAPSHOT, files::SNAPSHOT_ENTRY), entry, state)
 }
 
@@ -52,13 +65,31 @@ pub fn put_snapshot(root: &Root, entry: &JournalEntry, state: &[u8]) -> io::Resu
 ///
 /// # Errors
 /// The file system's own.
-pub fn put_errored_snapshot(root: &Root, entry: &JournalEntry, state: &[u8]) -> io::Result<()> {
-    put_clear(root, (files::SNAPSHOT_ERRORED, files::SNAPSHOT_ERRORED_ENTRY), entry, state)
+pub(crate) fn put_errored_snapshot(
+    root: &Root,
+    entry: &JournalEntry,
+    state: &[u8],
+) -> io::Result<()> {
+    put_clear(
+        root,
+        (files::SNAPSHOT_ERRORED, files::SNAPSHOT_ERRORED_ENTRY),
+        entry,
+        state,
+    )
 }
 
-fn put_clear(root: &Root, names: (&str, &str), entry: &JournalEntry, state: &[u8]) -> io::Result<()> {
+fn put_clear(
+    root: &Root,
+    names: (&str, &str),
+    entry: &JournalEntry,
+    state: &[u8],
+) -> io::Result<()> {
     root.replace(Path::new(names.0), state, Durability::SurvivesUs)?;
-    root.replace(Path::new(names.1), &serde_json::to_vec(entry)?, Durability::SurvivesUs)
+    root.replace(
+        Path::new(names.1),
+        &serde_json::to_vec(entry)?,
+        Durability::SurvivesUs,
+    )
 }
 
 fn write_pair(
@@ -70,8 +101,7 @@ fn write_pair(
 ) -> io::Result<()> {
     let (sealed, described) = (root.join(sealed), root.join(described));
     let new_sealed = write_beside(&sealed, |file| seal.write(state, file))?;
-    let new_described =
-        write_beside(&described, |file| Ok(serde_json::to_writer(file, entry)?));
+    let new_described = write_beside(&described, |file| Ok(serde_json::to_writer(file, entry)?));
     let new_described = match new_described {
         Ok(path) => path,
         Err(error) => {
@@ -108,10 +138,19 @@ fn write_beside(path: &Path, write: impl FnOnce(&File) -> io::Result<()>) -> io:
 /// Leftovers cost room, nothing else, so failing to remove one is no error.
 fn forget_old(root: &Root) {
     let directory = root.join(files::JOURNAL);
-    let Ok(listing) = std::fs::read_dir(&directory) else { return };
+    let Ok(listing) = std::fs::read_dir(&directory) else {
+        return;
+    };
     let mut serials: Vec<i64> = listing
         .flatten()
-        .filter_map(|entry| entry.file_name().to_str()?.strip_suffix(".json")?.parse().ok())
+        .filter_map(|entry| {
+            entry
+                .file_name()
+                .to_str()?
+                .strip_suffix(".json")?
+                .parse()
+                .ok()
+        })
         .collect();
     serials.sort_unstable_by(|left, right| right.cmp(left));
     for serial in serials.into_iter().skip(KEPT) {

@@ -19,7 +19,7 @@ const CLOCK_TICK: Duration = Duration::from_millis(20);
 
 /// One state file and its journal, looked at from two threads.
 #[derive(Debug)]
-pub struct Watch {
+pub(crate) struct Watch {
     root: Arc<Root>,
     file: PathBuf,
     journal: Arc<Mutex<Journal>>,
@@ -42,7 +42,7 @@ struct Stamp {
 
 /// When a look may be skipped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Look {
+pub(crate) enum Look {
     /// terraform is writing; large states wait their turn.
     Passing,
     /// terraform is done: whatever is there is offered.
@@ -50,27 +50,39 @@ pub enum Look {
 }
 
 impl Watch {
-    pub fn new(root: Arc<Root>, file: PathBuf, journal: Arc<Mutex<Journal>>) -> Self {
-        Self { root, file, journal, seen: Mutex::default() }
+    pub(crate) fn new(root: Arc<Root>, file: PathBuf, journal: Arc<Mutex<Journal>>) -> Self {
+        Self {
+            root,
+            file,
+            journal,
+            seen: Mutex::default(),
+        }
     }
 
     /// Offers the file's content if it changed and is whole; what is torn is left for the next look.
     ///
     /// # Errors
     /// The file system's own.
-    pub fn look(&self, look: Look) -> io::Result<()> {
+    pub(crate) fn look(&self, look: Look) -> io::Result<()> {
         let mut seen = lock(&self.seen);
-        let Some(file) = self.root.open_file(&self.file)? else { return Ok(()) };
+        let Some(file) = self.root.open_file(&self.file)? else {
+            return Ok(());
+        };
         let before = Stamp::of(&file)?;
         if seen.stamp == Some(before) || (look == Look::Passing && seen.too_soon(before.size)) {
             return Ok(());
         }
-        let Some(state) = self.read_steady(&file, before)? else { return Ok(()) };
+        let Some(state) = self.read_steady(&file, before)? else {
+            return Ok(());
+        };
         match lock(&self.journal).offer(&state)? {
             Offer::Torn => {}
             Offer::Known | Offer::Refused(_) => seen.stamp = Some(before),
             Offer::Taken => {
-                *seen = Seen { stamp: Some(before), journalled_at: Some(Instant::now()) };
+                *seen = Seen {
+                    stamp: Some(before),
+                    journalled_at: Some(Instant::now()),
+                };
             }
         }
         Ok(())
@@ -80,7 +92,7 @@ impl Watch {
     ///
     /// # Errors
     /// The file system's own.
-    pub fn is_whole(&self) -> io::Result<bool> {
+    pub(crate) fn is_whole(&self) -> io::Result<bool> {
         let state = self.root.read(&self.file, LARGEST_STATE)?;
         Ok(state.is_none_or(|state| Head::parse(&state).is_some()))
     }
@@ -103,7 +115,10 @@ impl Watch {
 
 impl Seen {
     fn too_soon(&self, size: u64) -> bool {
-        size > LARGE && self.journalled_at.is_some_and(|at| at.elapsed() < LARGE_PAUSE)
+        size > LARGE
+            && self
+                .journalled_at
+                .is_some_and(|at| at.elapsed() < LARGE_PAUSE)
     }
 }
 
@@ -113,12 +128,15 @@ impl Stamp {
         Ok(Self {
             inode: metadata.ino(),
             size: metadata.len(),
-            modified: i128::from(metadata.mtime()) * 1_000_000_000 + i128::from(metadata.mtime_nsec()),
+            modified: i128::from(metadata.mtime()) * 1_000_000_000
+                + i128::from(metadata.mtime_nsec()),
         })
     }
 
     fn is_older_than(&self, age: Duration) -> bool {
-        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        let now = SystemTime::now()
+            .duration_since(SystemTime::UNIX_EPOCH)
+            .unwrap_or_default();
         i128::try_from(now.saturating_sub(age).as_nanos()).is_ok_and(|limit| self.modified < limit)
     }
 }

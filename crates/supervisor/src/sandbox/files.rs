@@ -17,11 +17,21 @@ use crate::sandbox::{Error, Plan};
 const NEWEST: ABI = ABI::V6;
 
 /// What programs read about the machine and themselves.
-const KERNEL_READ_ONLY: [&str; 4] =
-    ["/proc", "/sys/fs/cgroup", "/sys/kernel/mm", "/sys/devices/system/cpu"];
+const KERNEL_READ_ONLY: [&str; 4] = [
+    "/proc",
+    "/sys/fs/cgroup",
+    "/sys/kernel/mm",
+    "/sys/devices/system/cpu",
+];
 
-const DEVICES: [&str; 6] =
-    ["/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom", "/dev/tty"];
+const DEVICES: [&str; 6] = [
+    "/dev/null",
+    "/dev/zero",
+    "/dev/full",
+    "/dev/random",
+    "/dev/urandom",
+    "/dev/tty",
+];
 
 /// Restricts this process to the plan's files.
 ///
@@ -38,7 +48,10 @@ pub(super) fn restrict(plan: &Plan) -> Result<(), Error> {
 fn ruleset(plan: &Plan) -> Result<RulesetStatus, RulesetError> {
     let read = AccessFs::from_read(NEWEST);
     let write = AccessFs::from_all(NEWEST);
-    let system = step::SYSTEM_READ_ONLY.iter().chain(&KERNEL_READ_ONLY).map(Path::new);
+    let system = step::SYSTEM_READ_ONLY
+        .iter()
+        .chain(&KERNEL_READ_ONLY)
+        .map(Path::new);
     let readable = system
         .chain([plan.step_directory.as_path(), plan.program.as_path()])
         .chain(plan.sandbox.read_only.iter().map(AsRef::as_ref));

@@ -21,7 +21,11 @@ pub(super) fn become_user(uid: Option<u32>, gid: Option<u32>) -> io::Result<()> 
         let none = CapabilitySet::empty();
         set_capabilities(
             None,
-            CapabilitySets { effective: none, permitted: none, inheritable: none },
+            CapabilitySets {
+                effective: none,
+                permitted: none,
+                inheritable: none,
+            },
         )?;
     }
     Ok(())

@@ -29,5 +29,8 @@ pub(super) fn set(limits: &Limits, own_user: bool) -> io::Result<()> {
 }
 
 fn exactly(limit: u64) -> Rlimit {
-    Rlimit { current: Some(limit), maximum: Some(limit) }
+    Rlimit {
+        current: Some(limit),
+        maximum: Some(limit),
+    }
 }

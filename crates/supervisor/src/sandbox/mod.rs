@@ -15,19 +15,19 @@ use step::{Limits, Sandbox};
 
 /// Everything a sandbox needs to know.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Plan {
-    pub sandbox: Sandbox,
-    pub limits: Limits,
+pub(crate) struct Plan {
+    pub(crate) sandbox: Sandbox,
+    pub(crate) limits: Limits,
     /// Absolute.
-    pub step_directory: PathBuf,
+    pub(crate) step_directory: PathBuf,
     /// Directories in it that the command may write below; absolute.
-    pub writable: Vec<PathBuf>,
+    pub(crate) writable: Vec<PathBuf>,
     /// The command's own program.
-    pub program: PathBuf,
+    pub(crate) program: PathBuf,
 }
 
 #[derive(Debug, thiserror::Error)]
-pub enum Error {
+pub(crate) enum Error {
     #[error("the limits could not be set")]
     Limits(#[source] std::io::Error),
     #[error("the user could not be changed")]
@@ -51,7 +51,7 @@ pub enum Error {
 ///
 /// # Errors
 /// The layer that could not be put on; the process is then half confined and must end.
-pub fn confine(plan: &Plan) -> Result<(), Error> {
+pub(crate) fn confine(plan: &Plan) -> Result<(), Error> {
     let sandbox = &plan.sandbox;
     if sandbox.rlimits {
         limits::set(&plan.limits, sandbox.uid.is_some()).map_err(Error::Limits)?;
@@ -74,11 +74,13 @@ pub fn confine(plan: &Plan) -> Result<(), Error> {
 ///
 /// # Errors
 /// The file system's own.
-pub fn writable_directories(step: &Path) -> std::io::Result<Vec<PathBuf>> {
+pub(crate) fn writable_directories(step: &Path) -> std::io::Result<Vec<PathBuf>> {
     let mut directories = vec![];
     for entry in std::fs::read_dir(step)? {
         let entry = entry?;
-        let own = step::files::SUPERVISOR_ONLY.iter().any(|name| entry.file_name() == **name);
+        let own = step::files::SUPERVISOR_ONLY
+            .iter()
+            .any(|name| entry.file_name() == **name);
         if entry.file_type()?.is_dir() && !own {
             directories.push(entry.path());
         }

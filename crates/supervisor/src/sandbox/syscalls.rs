@@ -101,6 +101,9 @@ const DENIED_FAMILIES: [libc::c_int; 6] = [
     libc::AF_XDP,
 ];
 
+/// An older way to `AF_PACKET`; libc won't name it any more.
+const SOCK_PACKET: libc::c_int = 10;
+
 /// The part of a socket's type that is no flag.
 const SOCKET_TYPE: u64 = 0xf;
 
@@ -141,7 +144,9 @@ fn denied() -> Result<Rules, BackendError> {
     rules.insert(libc::SYS_clone, namespaces()?);
     // Typing into the terminal of whoever started us.
     let terminal = [libc::TIOCSTI, libc::TIOCLINUX];
-    let terminal = terminal.into_iter().map(|request| rule(&[equal(1, request)?]));
+    let terminal = terminal
+        .into_iter()
+        .map(|request| rule(&[equal(1, request)?]));
     rules.insert(libc::SYS_ioctl, terminal.collect::<Result<_, _>>()?);
     Ok(rules)
 }
@@ -154,7 +159,7 @@ fn sockets() -> Result<Vec<SeccompRule>, BackendError> {
         rules.push(rule(&[equal(0, number(family))?])?);
     }
     for family in [libc::AF_INET, libc::AF_INET6] {
-        for kind in [libc::SOCK_RAW, libc::SOCK_PACKET] {
+        for kind in [libc::SOCK_RAW, SOCK_PACKET] {
             let masked = Compare::MaskedEq(SOCKET_TYPE);
             let kind = SeccompCondition::new(1, Length::Dword, masked, number(kind))?;
             rules.push(rule(&[equal(0, number(family))?, kind])?);
@@ -202,10 +207,30 @@ fn no_second_numbering() -> BpfProgram {
     const ERRNO: u32 = 0x0005_0000;
     let answer = ERRNO | libc::ENOSYS.unsigned_abs();
     vec![
-        sock_filter { code: LOAD_NUMBER, jt: 0, jf: 0, k: 0 },
-        sock_filter { code: JUMP_IF_AT_LEAST, jt: 0, jf: 1, k: SECOND_NUMBERING },
-        sock_filter { code: RETURN, jt: 0, jf: 0, k: answer },
-        sock_filter { code: RETURN, jt: 0, jf: 0, k: ALLOW },
+        sock_filter {
+            code: LOAD_NUMBER,
+            jt: 0,
+            jf: 0,
+            k: 0,
+        },
+        sock_filter {
+            code: JUMP_IF_AT_LEAST,
+            jt: 0,
+            jf: 1,
+            k: SECOND_NUMBERING,
+        },
+        sock_filter {
+            code: RETURN,
+            jt: 0,
+            jf: 0,
+            k: answer,
+        },
+        sock_filter {
+            code: RETURN,
+            jt: 0,
+            jf: 0,
+            k: ALLOW,
+        },
     ]
 }
 
