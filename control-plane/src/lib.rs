@@ -7,12 +7,15 @@
 pub mod app;
 pub mod audit;
 pub mod clock;
+pub mod config;
 pub mod context;
 pub mod http;
 pub mod iam;
 pub mod objects;
 pub mod problem;
 pub mod runs;
+pub mod serve;
 pub mod state;
+pub mod supervise;
 pub mod tenancy;
 pub mod workspaces;

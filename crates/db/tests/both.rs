@@ -308,6 +308,28 @@ async fn processes_on_postgres_wake_each_other() {
 }
 
 #[tokio::test]
+async fn a_lost_listening_connection_is_made_again_and_wakes_everybody() {
+    let Some(database) = testkit::database::TestDb::postgres(&MIGRATOR).await else {
+        return;
+    };
+    let mut listener = database.db.listen("queue");
+    tokio::time::timeout(LIMIT, listener.woken()).await.unwrap();
+    let mut conn = database.db.acquire().await.unwrap();
+    let killed: i64 = conn
+        .query(
+            "SELECT COUNT(pg_terminate_backend(pid)) FROM pg_stat_activity
+             WHERE datname = current_database() AND query LIKE 'LISTEN%'",
+        )
+        .fetch_scalar()
+        .await
+        .unwrap();
+    assert_eq!(killed, 1);
+    drop(conn);
+    tokio::time::timeout(LIMIT, listener.woken()).await.unwrap();
+    database.close().await;
+}
+
+#[tokio::test]
 async fn a_lock_that_is_not_granted_is_busy() {
     let Some(database) = testkit::database::TestDb::postgres(&MIGRATOR).await else {
         return;

@@ -26,3 +26,6 @@ pub use spec::{Command, Limits, Sandbox, Spec, StateMode, StateSpec};
 /// Ends an output file that was cut at [`Limits::output_bytes`].
 pub const OUTPUT_CAP_MARKER: &str =
     "\n[terrane] The output was cut here: it passed the limit of one output file.\n";
+
+/// Kind that a sealed state is bound to (see [`StateSpec::seal_identity`]).
+pub const SEAL_KIND: &str = "state-journal";

@@ -69,11 +69,23 @@ pub struct StateSpec {
     pub lineage: Option<String>,
     /// Only snapshots with a higher serial are journalled; -1: any.
     pub base_serial: i64,
-    /// X25519 public key (base64) that snapshots are sealed to, and its id.
+    /// X25519 public key (base64url without padding) that snapshots are sealed to, and its id.
     pub journal_public_key: String,
     pub journal_key_id: String,
-    /// Associated data of the seal: `account/run/job`.
+    /// `account/run/job`; see [`StateSpec::seal_identity`].
     pub seal_context: String,
+}
+
+impl StateSpec {
+    /// What a sealed state is bound to, with [`crate::SEAL_KIND`] as its kind: the account (what is
+    /// before the first `/` of the seal context) and an id (the rest). Whoever opens it must name
+    /// the same.
+    #[must_use]
+    pub fn seal_identity(&self) -> (&str, &str) {
+        self.seal_context
+            .split_once('/')
+            .unwrap_or(("", &self.seal_context))
+    }
 }
 
 /// The layers to put on. Each is applied if asked for; one that can't be is an error, never skipped.

@@ -19,6 +19,8 @@ pub enum Computed {
     Address(&'static str),
     /// As many KiB of text as the attribute `pad_kib` says.
     Padding,
+    /// What the file named by the attribute `source_file` holds.
+    FileContent,
 }
 
 #[derive(Clone)]

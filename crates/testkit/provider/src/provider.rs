@@ -11,7 +11,7 @@ use tf_provider::{Diagnostics, DynamicDataSource, DynamicResource};
 
 use crate::cloud::Cloud;
 use crate::kind::{block, number, optional, text};
-use crate::lookup::Lookup;
+use crate::lookup::{Lookup, Render};
 use crate::resource::Objects;
 use crate::value::{get_number, get_text};
 use crate::{aws, sandbox};
@@ -127,6 +127,10 @@ impl tf_provider::Provider for Provider {
         let lookup: Box<dyn DynamicDataSource> = Box::new(Lookup {
             settings: self.settings.clone(),
         });
-        Some(HashMap::from([("lookup".to_owned(), lookup)]))
+        let render: Box<dyn DynamicDataSource> = Box::new(Render);
+        Some(HashMap::from([
+            ("lookup".to_owned(), lookup),
+            ("render".to_owned(), render),
+        ]))
     }
 }

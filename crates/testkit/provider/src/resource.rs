@@ -91,6 +91,10 @@ fn value_of(attribute: &Attribute, object: &Wire, id: &str) -> Wire {
             let kib = usize::try_from(get_number(object, "pad_kib").unwrap_or(0)).unwrap_or(0);
             Wire::from("0123456789abcdef".repeat(kib * 64))
         }
+        Computed::FileContent => {
+            let path = get_text(object, "source_file").unwrap_or_default();
+            Wire::from(std::fs::read_to_string(path).unwrap_or_else(|_| "missing".to_owned()))
+        }
     }
 }
 

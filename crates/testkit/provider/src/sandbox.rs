@@ -23,6 +23,9 @@ pub fn kinds() -> Vec<Kind> {
         // Makes a state of any size out of few objects.
         optional("pad_kib", number()),
         computed("pad", Computed::Padding),
+        // Must be there when the object is made: a file from the time of the plan.
+        optional("source_file", text()),
+        computed("source_content", Computed::FileContent),
     ]);
     vec![object.block(
         "rule",

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 mod chunks;
+mod golden;
 mod sealed;
 mod secrets;
 

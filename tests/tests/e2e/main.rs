@@ -1,0 +1,19 @@
+//! The product as its users meet it: the real terraform CLI, real processes, kills included.
+//!
+//! Each test starts its own control plane and runner on free ports; they share nothing.
+
+#![expect(clippy::unwrap_used, reason = "a test that can't go on fails")]
+
+mod bad_input;
+mod cli_apply;
+mod cli_cancel;
+mod cli_mapping;
+mod cli_saved_plan;
+mod common;
+mod dev;
+mod faults;
+mod fetch;
+mod jobs;
+mod login;
+mod migration;
+mod state_commands;
