@@ -20,7 +20,7 @@ use crate::http::signed::{self, Purpose};
 /// Attributes of type `state-versions`.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
-pub struct StateVersionAttributes {
+pub(super) struct StateVersionAttributes {
     #[serde(serialize_with = "zulu")]
     #[schema(value_type = String)]
     pub created_at: Timestamp,
@@ -60,7 +60,7 @@ pub struct StateVersionAttributes {
 
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
-pub struct StateVersionPermissions {
+pub(super) struct StateVersionPermissions {
     pub can_restore_backing_data: bool,
 }
 

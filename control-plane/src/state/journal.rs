@@ -21,13 +21,13 @@ const PIECE: usize = 64 * 1024;
 ///
 /// # Errors
 /// When the account has no journal key `key_id`, and the database's own.
-pub async fn open_sealed_journal(
+pub async fn open_sealed_journal<S: AsyncRead + Send + Unpin + 'static>(
     app: &App,
     tenant: &Tenant,
     key_id: &str,
     id: &str,
-    sealed: impl AsyncRead + Send + Unpin + 'static,
-) -> Result<impl AsyncRead + Send + Unpin + use<>, StateError> {
+    sealed: S,
+) -> Result<impl AsyncRead + Send + Unpin + use<S>, StateError> {
     let mut conn = app.db.acquire().await?;
     let key = app.keys.journal_private_key(&mut conn, tenant, key_id).await?;
     drop(conn);

@@ -29,7 +29,7 @@ pub(super) fn routes() -> OpenApiRouter<Arc<App>> {
 /// Attributes of type `state-version-outputs`.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
-pub struct OutputAttributes {
+pub(super) struct OutputAttributes {
     pub name: String,
     pub sensitive: bool,
     #[serde(rename = "type")]

@@ -175,7 +175,7 @@ pub async fn download(app: &App, ctx: &Context, id: &StateVersionId) -> Result<D
 ///
 /// # Errors
 /// [`StateError::NotFound`] or the refusal.
-pub async fn download_json(app: &App, ctx: &Context, id: &StateVersionId) -> Result<Download> {
+pub(super) async fn download_json(app: &App, ctx: &Context, id: &StateVersionId) -> Result<Download> {
     let found = find(app, ctx, id, Permission::StateVersionsRead).await?;
     let blob = found.version.json_blob_id.ok_or(StateError::NotFound)?;
     if found.reach == Reach::Outputs {

@@ -11,7 +11,7 @@ const MAX_LINES: usize = 2_000;
 const MAX_MODULES: usize = 1_000;
 
 /// How many resources of each type.
-pub type Counts = BTreeMap<String, i64>;
+pub(super) type Counts = BTreeMap<String, i64>;
 
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]

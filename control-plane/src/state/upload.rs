@@ -43,7 +43,7 @@ async fn load(app: &App, id: &StateVersionId) -> Result<(StateVersion, Tenant)> 
 /// # Errors
 /// [`StateError::WrongMd5`] and the like end the announcement, so that the workspace can be unlocked;
 /// a connection or a store that fails leaves it open for another try.
-pub async fn take_state(
+pub(super) async fn take_state(
     app: &App,
     id: &StateVersionId,
     body: impl AsyncRead + Send + Unpin,
@@ -227,7 +227,7 @@ async fn discard(
 ///
 /// # Errors
 /// [`StateError::UploadClosed`] when it has another one, or the announcement has ended.
-pub async fn take_json(
+pub(super) async fn take_json(
     app: &App,
     id: &StateVersionId,
     body: impl AsyncRead + Send + Unpin,
