@@ -12,5 +12,11 @@ pub mod http;
 pub mod iam;
 pub mod problem;
 pub mod runs;
+pub mod schema;
 pub mod tenancy;
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;
+pub mod variables;
 pub mod workspaces;

@@ -155,6 +155,8 @@ pub struct InputData<A> {
     pub kind: Option<String>,
     #[serde(default)]
     pub id: Option<String>,
+    /// Clients leave it out when there is nothing to say.
+    #[serde(default)]
     pub attributes: A,
     #[serde(default)]
     #[schema(value_type = BTreeMap<String, Object>)]

@@ -16,7 +16,7 @@ use super::body::MAX_JSON;
 use super::error::ApiError;
 use super::{discovery, headers};
 use crate::app::App;
-use crate::{runs, tenancy, workspaces};
+use crate::{iam, runs, tenancy, variables, workspaces};
 
 /// An ordinary request takes at most this long.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(60);
@@ -26,10 +26,13 @@ pub fn api() -> OpenApiRouter<Arc<App>> {
     let v2 = OpenApiRouter::new()
         .merge(discovery::api_routes())
         .merge(tenancy::api::routes())
+        .merge(iam::api::routes())
         .merge(workspaces::api::routes())
+        .merge(variables::api::routes())
         .merge(runs::api::routes());
     OpenApiRouter::new()
         .merge(discovery::root_routes())
+        .merge(iam::login::routes())
         .merge(runs::api::signed_routes())
         .nest("/api/v2", v2)
 }
