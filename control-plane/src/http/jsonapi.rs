@@ -145,11 +145,13 @@ impl<T: Serialize> IntoResponse for Created<T> {
 
 /// A request body: `{"data": {type, id, attributes, relationships}}`.
 #[derive(Debug, Deserialize, ToSchema)]
+#[serde(bound(deserialize = "A: Deserialize<'de> + Default"))]
 pub struct Input<A> {
     pub data: InputData<A>,
 }
 
 #[derive(Debug, Deserialize, ToSchema)]
+#[serde(bound(deserialize = "A: Deserialize<'de> + Default"))]
 pub struct InputData<A> {
     #[serde(rename = "type", default)]
     pub kind: Option<String>,

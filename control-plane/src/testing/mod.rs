@@ -18,5 +18,5 @@ mod call;
 mod tenants;
 
 pub(crate) use app::TestApp;
-pub(crate) use call::{Answer, Call};
+pub(crate) use call::Answer;
 pub(crate) use tenants::{Team, TestRun, TestUser};

@@ -52,14 +52,14 @@ pub fn resource(variable: &Variable) -> Resource<VariableAttributes> {
 
 /// What a create or update may carry. Absent leaves a thing as it is.
 #[derive(Debug, Default, Deserialize, ToSchema)]
-#[serde(rename_all = "kebab-case", default)]
+#[serde(rename_all = "kebab-case")]
 pub struct VariableInput {
     pub key: Option<String>,
     /// Null is the empty value.
-    #[serde(deserialize_with = "nullable")]
+    #[serde(default, deserialize_with = "nullable")]
     #[schema(value_type = Option<String>)]
     pub value: Option<Option<Secret>>,
-    #[serde(deserialize_with = "nullable")]
+    #[serde(default, deserialize_with = "nullable")]
     #[schema(value_type = Option<String>)]
     pub description: Option<Option<String>>,
     /// `terraform` or `env`.

@@ -6,6 +6,7 @@ use axum::response::{IntoResponse, Response};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::{HeaderValue, StatusCode, header};
+use minijinja::value::Serde;
 use minijinja::{Environment, context};
 use sha2::{Digest, Sha256};
 
@@ -44,7 +45,7 @@ pub(super) fn sign_in(
         style => STYLE,
         host => app.installation.public_url.host_str(),
         listener => &listener,
-        params => &request.params,
+        params => Serde(&request.params),
         csrf => cookie.form_token(app, &request.params),
         username => username,
         problem => problem,
