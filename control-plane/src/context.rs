@@ -68,6 +68,13 @@ impl Actor {
     }
 }
 
+/// Where a call came from, known before it is known who calls.
+#[derive(Debug, Clone)]
+pub struct Origin {
+    pub request_id: RequestId,
+    pub source_address: Option<IpAddr>,
+}
+
 /// The caller of a use case.
 #[derive(Clone)]
 pub struct Context {
@@ -80,6 +87,16 @@ pub struct Context {
 impl Context {
     pub fn new(actor: Actor, clock: Clock) -> Self {
         Self { actor, request_id: RequestId::random(), source_address: None, clock }
+    }
+
+    /// The same for a caller that a use case has identified itself, as signing in does.
+    pub fn from_origin(actor: Actor, origin: &Origin, clock: Clock) -> Self {
+        Self {
+            actor,
+            request_id: origin.request_id.clone(),
+            source_address: origin.source_address,
+            clock,
+        }
     }
 
     pub fn tenant(&self) -> Tenant {

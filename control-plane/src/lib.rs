@@ -14,8 +14,14 @@ pub mod iam;
 pub mod objects;
 pub mod problem;
 pub mod runs;
+pub mod schema;
 pub mod serve;
 pub mod state;
 pub mod supervise;
 pub mod tenancy;
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;
+pub mod variables;
 pub mod workspaces;

@@ -67,3 +67,27 @@ pub async fn record_denial(
     store::insert(&mut tx, &ctx.actor, ctx, &record).await?;
     tx.commit().await
 }
+
+/// Records what no permission governs: signing in, or failing to. `action` is `noun.verb`;
+/// `outcome` one word; `detail` an object without secrets.
+///
+/// # Errors
+/// The database's own.
+pub async fn record_attempt(
+    conn: &mut db::Conn,
+    ctx: &Context,
+    target: Target,
+    action: &str,
+    outcome: &'static str,
+    detail: Value,
+) -> Result<(), db::Error> {
+    let record = Record {
+        id: AuditId::random(),
+        at: ctx.now(),
+        action: action.to_owned(),
+        target,
+        outcome,
+        detail,
+    };
+    store::insert(conn, &ctx.actor, ctx, &record).await
+}

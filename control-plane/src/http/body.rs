@@ -16,6 +16,9 @@ pub const MAX_JSON: usize = 2 * 1024 * 1024;
 /// # Errors
 /// 400 when it is no JSON, 422 with a pointer when a field is wrong.
 pub fn parse_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
+    if has_nul(bytes) {
+        return Err(ApiError::nul_character());
+    }
     let mut reader = serde_json::Deserializer::from_slice(bytes);
     serde_path_to_error::deserialize(&mut reader).map_err(|error| {
         let path = error.path().to_string();
@@ -34,6 +37,19 @@ pub fn parse_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
     })
 }
 
+/// Whether some string holds U+0000, which PostgreSQL can't store. (JSON allows it escaped only.)
+fn has_nul(bytes: &[u8]) -> bool {
+    let mut rest = bytes;
+    while let Some(at) = rest.windows(6).position(|it| it == br"\u0000") {
+        let escapes = rest[..at].iter().rev().take_while(|byte| **byte == b'\\').count();
+        if escapes % 2 == 0 {
+            return true;
+        }
+        rest = &rest[at + 1..];
+    }
+    false
+}
+
 async fn read<S: Send + Sync>(request: Request, state: &S) -> Result<Bytes, ApiError> {
     Bytes::from_request(request, state).await.map_err(|rejection| {
         let kind = if rejection.status() == http::StatusCode::PAYLOAD_TOO_LARGE {
@@ -48,7 +64,7 @@ async fn read<S: Send + Sync>(request: Request, state: &S) -> Result<Bytes, ApiE
 /// A JSON:API request body with attributes `A`; see [`InputData`].
 pub struct Body<A>(pub InputData<A>);
 
-impl<A: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<A> {
+impl<A: DeserializeOwned + Default, S: Send + Sync> FromRequest<S> for Body<A> {
     type Rejection = ApiError;
     async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
         let bytes = read(request, state).await?;
@@ -74,7 +90,7 @@ impl<T: DeserializeOwned + Default, S: Send + Sync> FromRequest<S> for Plain<T> 
 mod tests {
     use super::*;
 
-    #[derive(Debug, serde::Deserialize)]
+    #[derive(Debug, Default, serde::Deserialize)]
     struct Attributes {
         #[expect(dead_code, reason = "only its type is read")]
         name: String,
@@ -86,6 +102,12 @@ mod tests {
             parse_json::<Input<Attributes>>(br#"{"data":{"attributes":{"name":3}}}"#).unwrap_err();
         assert_eq!(error.pointer.as_deref(), Some("/data/attributes/name"));
         assert_eq!(error.status, http::StatusCode::UNPROCESSABLE_ENTITY);
+    }
+
+    #[test]
+    fn a_nul_character_is_refused_and_a_written_one_is_not() {
+        assert!(has_nul(br#"{"a":"x\u0000"}"#) && has_nul(br#"{"a":"x\\\u0000"}"#));
+        assert!(!has_nul(br#"{"a":"x\\u0000"}"#));
     }
 
     #[test]

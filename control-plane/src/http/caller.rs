@@ -1,15 +1,17 @@
 //! Who calls: the bearer token of a request becomes a [`Context`].
 
+use std::convert::Infallible;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use axum::extract::{ConnectInfo, FromRequestParts};
+use domain::ids::RequestId;
 use http::header;
 use http::request::Parts;
 
 use super::error::ApiError;
 use crate::app::App;
-use crate::context::Context;
+use crate::context::{Context, Origin};
 use crate::iam;
 use crate::problem::Kind;
 
@@ -29,8 +31,23 @@ fn bearer(parts: &Parts) -> Option<&str> {
 }
 
 /// The address the connection came from.
-pub(super) fn source_address(parts: &Parts) -> Option<IpAddr> {
+fn source_address(parts: &Parts) -> Option<IpAddr> {
     parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip())
+}
+
+fn origin(parts: &Parts) -> Origin {
+    let request_id = parts.extensions.get::<RequestId>().cloned();
+    Origin {
+        request_id: request_id.unwrap_or_else(RequestId::random),
+        source_address: source_address(parts),
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Origin {
+    type Rejection = Infallible;
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        Ok(origin(parts))
+    }
 }
 
 impl FromRequestParts<Arc<App>> for Context {
@@ -42,11 +59,7 @@ impl FromRequestParts<Arc<App>> for Context {
     ) -> Result<Self, Self::Rejection> {
         let token = bearer(parts).ok_or_else(unauthenticated)?;
         let actor = iam::authenticate(app, token).await?.ok_or_else(unauthenticated)?;
-        let mut ctx = Self::new(actor, app.clock.clone());
-        if let Some(id) = parts.extensions.get::<domain::ids::RequestId>() {
-            ctx.request_id = id.clone();
-        }
-        ctx.source_address = source_address(parts);
+        let ctx = Self::from_origin(actor, &origin(parts), app.clock.clone());
         if let Some(slot) = parts.extensions.get::<super::headers::CallerSlot>() {
             slot.fill(ctx.clone());
         }

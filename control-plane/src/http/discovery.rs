@@ -14,6 +14,9 @@ use crate::app::App;
 /// The client id that `terraform login` names.
 pub const LOGIN_CLIENT: &str = "terraform-cli";
 
+/// The local ports that `terraform login` may listen on, first and last.
+pub const LOGIN_PORTS: [u16; 2] = [10_000, 10_010];
+
 pub(super) fn api_routes() -> OpenApiRouter<Arc<App>> {
     OpenApiRouter::new().routes(routes!(ping))
 }
@@ -36,7 +39,7 @@ async fn discovery() -> Json<Value> {
             "grant_types": ["authz_code"],
             "authz": "/oauth/authorization",
             "token": "/oauth/token",
-            "ports": [10000, 10010],
+            "ports": LOGIN_PORTS,
         },
     }))
 }

@@ -67,6 +67,15 @@ impl ApiError {
         self
     }
 
+    /// The answer to text that no database of ours can hold.
+    pub fn nul_character() -> Self {
+        Self::new(
+            Kind::Malformed,
+            "request.nul-character",
+            "the request holds the character U+0000; leave it out",
+        )
+    }
+
     /// The answer for what is absent or not visible.
     pub fn not_found() -> Self {
         Self::new(Kind::NotFound, "request.not-found", "not found, or not visible to this token")

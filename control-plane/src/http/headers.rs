@@ -7,12 +7,12 @@ use std::sync::Arc;
 
 use axum::extract::{Request, State};
 use axum::middleware::Next;
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 use domain::ids::RequestId;
 use http::HeaderValue;
 use parking_lot::Mutex;
 
-use super::error::chain;
+use super::error::{ApiError, chain};
 use crate::app::App;
 use crate::audit;
 use crate::context::Context;
@@ -46,7 +46,11 @@ pub(super) async fn around(
     let slot = CallerSlot::default();
     request.extensions_mut().insert(id.clone());
     request.extensions_mut().insert(slot.clone());
-    let mut response = next.run(request).await;
+    let mut response = if request.uri().to_string().contains("%00") {
+        ApiError::nul_character().into_response()
+    } else {
+        next.run(request).await
+    };
     if let (Some(denied), Some(ctx)) = (response.extensions_mut().remove::<Denied>(), slot.take())
         && let Err(error) = audit::record_denial(&app.db, &ctx, &denied).await
     {

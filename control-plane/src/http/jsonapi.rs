@@ -145,16 +145,20 @@ impl<T: Serialize> IntoResponse for Created<T> {
 
 /// A request body: `{"data": {type, id, attributes, relationships}}`.
 #[derive(Debug, Deserialize, ToSchema)]
+#[serde(bound(deserialize = "A: Deserialize<'de> + Default"))]
 pub struct Input<A> {
     pub data: InputData<A>,
 }
 
 #[derive(Debug, Deserialize, ToSchema)]
+#[serde(bound(deserialize = "A: Deserialize<'de> + Default"))]
 pub struct InputData<A> {
     #[serde(rename = "type", default)]
     pub kind: Option<String>,
     #[serde(default)]
     pub id: Option<String>,
+    /// Clients leave it out when there is nothing to say.
+    #[serde(default)]
     pub attributes: A,
     #[serde(default)]
     #[schema(value_type = BTreeMap<String, Object>)]

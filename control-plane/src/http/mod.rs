@@ -14,5 +14,6 @@ pub mod query;
 mod router;
 pub mod signed;
 
+pub use discovery::{LOGIN_CLIENT, LOGIN_PORTS};
 pub use openapi::document;
 pub use router::{api, router};

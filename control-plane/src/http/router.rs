@@ -14,18 +14,21 @@ use super::body::MAX_JSON;
 use super::error::ApiError;
 use super::{discovery, headers, patience};
 use crate::app::App;
-use crate::{runs, state, tenancy, workspaces};
+use crate::{iam, runs, state, tenancy, variables, workspaces};
 
 /// Every documented route, for the router and for the OpenAPI document.
 pub fn api() -> OpenApiRouter<Arc<App>> {
     let v2 = OpenApiRouter::new()
         .merge(discovery::api_routes())
         .merge(tenancy::api::routes())
+        .merge(iam::api::routes())
         .merge(workspaces::api::routes())
         .merge(state::api::routes())
+        .merge(variables::api::routes())
         .merge(runs::api::routes());
     OpenApiRouter::new()
         .merge(discovery::root_routes())
+        .merge(iam::login::routes())
         .merge(state::api::signed_routes())
         .merge(runs::api::signed_routes())
         .nest("/api/v2", v2)

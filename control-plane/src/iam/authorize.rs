@@ -68,6 +68,8 @@ const RUN_PERMISSIONS: &[Permission] = &[
     Permission::EnvironmentsRead,
     Permission::WorkspacesRead,
     Permission::WorkspacesLock,
+    // `terraform import` and `console` ask for the variables of their workspace.
+    Permission::VariablesRead,
     Permission::StateVersionsRead,
     Permission::StateVersionsReadOutputs,
     Permission::StateVersionsCreateOutsideRuns,

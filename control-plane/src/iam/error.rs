@@ -11,8 +11,12 @@ pub enum IamError {
     Denied(Box<Denied>),
     #[error("{detail}")]
     Invalid { field: &'static str, detail: String },
-    #[error("user name or password is wrong")]
-    WrongPassword,
+    #[error("a user named {username:?} exists already; choose another name")]
+    UsernameTaken { username: String },
+    #[error("this installation has its first account already; sign in as one of its users")]
+    AlreadySetUp,
+    #[error("the first environment can't be made: {detail}")]
+    FirstEnvironment { detail: String },
     #[error(transparent)]
     Fault(#[from] Fault),
 }
@@ -35,7 +39,9 @@ impl Problem for IamError {
             Self::NotFound => "iam.not-found",
             Self::Denied(denied) => denied.code(),
             Self::Invalid { .. } => "iam.invalid",
-            Self::WrongPassword => "iam.wrong-password",
+            Self::UsernameTaken { .. } => "iam.username-taken",
+            Self::AlreadySetUp => "iam.already-set-up",
+            Self::FirstEnvironment { .. } => "iam.first-environment",
             Self::Fault(fault) => fault.code(),
         }
     }
@@ -44,8 +50,10 @@ impl Problem for IamError {
         match self {
             Self::NotFound => Kind::NotFound,
             Self::Denied(denied) => denied.kind(),
-            Self::Invalid { .. } => Kind::Invalid,
-            Self::WrongPassword => Kind::Unauthenticated,
+            Self::Invalid { .. } | Self::UsernameTaken { .. } | Self::FirstEnvironment { .. } => {
+                Kind::Invalid
+            }
+            Self::AlreadySetUp => Kind::Conflict,
             Self::Fault(fault) => fault.kind(),
         }
     }
@@ -53,14 +61,16 @@ impl Problem for IamError {
     fn pointer(&self) -> Option<&str> {
         match self {
             Self::Invalid { field, .. } => Some(field),
-            _ => None,
+            Self::UsernameTaken { .. } => Some("/data/attributes/username"),
+            Self::NotFound
+            | Self::Denied(_)
+            | Self::AlreadySetUp
+            | Self::FirstEnvironment { .. }
+            | Self::Fault(_) => None,
         }
     }
 
     fn denied(&self) -> Option<&Denied> {
-        match self {
-            Self::Denied(denied) => Some(denied),
-            _ => None,
-        }
+        if let Self::Denied(denied) = self { Some(denied) } else { None }
     }
 }

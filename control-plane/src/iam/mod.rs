@@ -4,13 +4,27 @@
 //! case passes), users, tokens and signing in. Leaves to others: what the objects are. Roles are two
 //! for now; finer ones are sets of the same permissions behind the same door.
 
+pub mod api;
+mod attributes;
 mod authenticate;
 mod authorize;
+mod bootstrap;
 mod error;
+pub mod login;
+mod model;
+mod password;
+mod run_tokens;
 mod secret_token;
+mod service;
 mod store;
+#[cfg(test)]
+mod tests;
 
 pub use authenticate::authenticate;
 pub use authorize::{Authorized, Denied, Target, authorize};
+pub use bootstrap::{BootstrapInput, Bootstrapped, bootstrap, bootstrap_in};
 pub use error::IamError;
+pub use model::{ApiToken, Member, NewToken, NewUser};
+pub use run_tokens::{issue_run_token, revoke_job_tokens};
 pub use secret_token::{TokenText, hash_token, is_well_formed};
+pub use service::*;

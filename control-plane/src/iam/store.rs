@@ -4,7 +4,11 @@ use db::Conn;
 use domain::access::{Role, TokenKind};
 use domain::ids::{AccountId, JobId, RunId, TokenId, UserId, WorkspaceId};
 
+use super::model::{ApiToken, Member};
+use super::secret_token::TokenText;
 use crate::clock::Timestamp;
+use crate::context::Tenant;
+use crate::http::page::{Page, Paged};
 
 type Result<T> = std::result::Result<T, db::Error>;
 
@@ -48,6 +52,229 @@ pub(super) async fn touch(conn: &mut Conn, id: &TokenId, now: Timestamp) -> Resu
     conn.query("UPDATE tokens SET last_used_at = $2 WHERE id = $1")
         .bind(id)
         .bind(now)
+        .execute()
+        .await?;
+    Ok(())
+}
+
+// ── users ──────────────────────────────────────────────────────────────────────────────────────
+
+const MEMBER: &str = "SELECT u.id, u.username, u.email, m.role, u.created_at
+    FROM users u JOIN memberships m ON m.user_id = u.id ";
+
+pub(super) async fn insert_user(
+    conn: &mut Conn,
+    tenant: &Tenant,
+    member: &Member,
+    password_hash: Option<&str>,
+) -> Result<()> {
+    conn.query(
+        "INSERT INTO users (id, username, email, password_hash, created_at, updated_at)
+         VALUES ($1, $2, $3, $4, $5, $5)",
+    )
+    .bind(&member.id)
+    .bind(&member.username)
+    .bind(&member.email)
+    .bind(password_hash.map(str::to_owned))
+    .bind(member.created_at)
+    .execute()
+    .await?;
+    conn.query(
+        "INSERT INTO memberships (account_id, user_id, role, created_at) VALUES ($1, $2, $3, $4)",
+    )
+    .bind(tenant.account())
+    .bind(&member.id)
+    .bind(member.role)
+    .bind(member.created_at)
+    .execute()
+    .await?;
+    Ok(())
+}
+
+pub(super) async fn find_member(
+    conn: &mut Conn,
+    tenant: &Tenant,
+    id: &UserId,
+) -> Result<Option<Member>> {
+    conn.build(MEMBER)
+        .push("WHERE m.account_id = ")
+        .bind(tenant.account())
+        .push(" AND u.id = ")
+        .bind(id)
+        .finish()
+        .fetch_optional()
+        .await
+}
+
+pub(super) async fn find_member_by_name(
+    conn: &mut Conn,
+    tenant: &Tenant,
+    username: &str,
+) -> Result<Option<Member>> {
+    conn.build(MEMBER)
+        .push("WHERE m.account_id = ")
+        .bind(tenant.account())
+        .push(" AND u.username = ")
+        .bind(username)
+        .finish()
+        .fetch_optional()
+        .await
+}
+
+pub(super) async fn list_members(conn: &mut Conn, tenant: &Tenant) -> Result<Vec<Member>> {
+    conn.build(MEMBER)
+        .push("WHERE m.account_id = ")
+        .bind(tenant.account())
+        .push(" ORDER BY u.username")
+        .finish()
+        .fetch_all()
+        .await
+}
+
+pub(super) async fn set_password(
+    conn: &mut Conn,
+    id: &UserId,
+    hash: &str,
+    now: Timestamp,
+) -> Result<()> {
+    conn.query("UPDATE users SET password_hash = $2, updated_at = $3 WHERE id = $1")
+        .bind(id)
+        .bind(hash.to_owned())
+        .bind(now)
+        .execute()
+        .await?;
+    conn.query("DELETE FROM sessions WHERE user_id = $1").bind(id).execute().await?;
+    Ok(())
+}
+
+// ── tokens ─────────────────────────────────────────────────────────────────────────────────────
+
+const TOKEN: &str = "SELECT id, user_id, description, last_six, created_at, expires_at, last_used_at
+    FROM tokens WHERE kind = 'user' AND account_id = ";
+
+pub(super) async fn insert_user_token(
+    conn: &mut Conn,
+    tenant: &Tenant,
+    token: &ApiToken,
+    text: &TokenText,
+) -> Result<()> {
+    conn.query(
+        "INSERT INTO tokens (id, account_id, kind, user_id, hash, last_six, description,
+            created_at, expires_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+    )
+    .bind(&token.id)
+    .bind(tenant.account())
+    .bind(TokenKind::User)
+    .bind(&token.user_id)
+    .bind(&text.hash)
+    .bind(&token.last_six)
+    .bind(&token.description)
+    .bind(token.created_at)
+    .bind(token.expires_at)
+    .execute()
+    .await?;
+    Ok(())
+}
+
+pub(super) async fn find_token(
+    conn: &mut Conn,
+    tenant: &Tenant,
+    id: &TokenId,
+) -> Result<Option<ApiToken>> {
+    conn.build(TOKEN)
+        .bind(tenant.account())
+        .push(" AND id = ")
+        .bind(id)
+        .finish()
+        .fetch_optional()
+        .await
+}
+
+/// A user's tokens in this account, newest first.
+pub(super) async fn list_tokens(
+    conn: &mut Conn,
+    tenant: &Tenant,
+    user: &UserId,
+    page: Page,
+) -> Result<Paged<ApiToken>> {
+    let total = conn
+        .query(
+            "SELECT COUNT(*) FROM tokens
+             WHERE kind = 'user' AND account_id = $1 AND user_id = $2",
+        )
+        .bind(tenant.account())
+        .bind(user)
+        .fetch_scalar()
+        .await?;
+    let items = conn
+        .build(TOKEN)
+        .bind(tenant.account())
+        .push(" AND user_id = ")
+        .bind(user)
+        .push(" ORDER BY created_at DESC, id LIMIT ")
+        .bind(page.limit())
+        .push(" OFFSET ")
+        .bind(page.offset())
+        .finish()
+        .fetch_all()
+        .await?;
+    Ok(Paged { items, total })
+}
+
+pub(super) async fn delete_token(conn: &mut Conn, tenant: &Tenant, id: &TokenId) -> Result<()> {
+    conn.query("DELETE FROM tokens WHERE account_id = $1 AND id = $2")
+        .bind(tenant.account())
+        .bind(id)
+        .execute()
+        .await?;
+    Ok(())
+}
+
+/// What a run's token is bound to.
+pub(super) struct RunTokenRow<'a> {
+    pub id: TokenId,
+    pub run: &'a RunId,
+    pub job: &'a JobId,
+    pub epoch: i64,
+    pub now: Timestamp,
+    pub expires: Timestamp,
+}
+
+pub(super) async fn insert_run_token(
+    conn: &mut Conn,
+    tenant: &Tenant,
+    row: &RunTokenRow<'_>,
+    text: &TokenText,
+) -> Result<()> {
+    conn.query(
+        "INSERT INTO tokens (id, account_id, kind, run_id, job_id, epoch, hash, last_six,
+            description, created_at, expires_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 'run', $9, $10)",
+    )
+    .bind(&row.id)
+    .bind(tenant.account())
+    .bind(TokenKind::Run)
+    .bind(row.run)
+    .bind(row.job)
+    .bind(row.epoch)
+    .bind(&text.hash)
+    .bind(&text.last_six)
+    .bind(row.now)
+    .bind(row.expires)
+    .execute()
+    .await?;
+    Ok(())
+}
+
+pub(super) async fn delete_job_tokens(
+    conn: &mut Conn,
+    tenant: &Tenant,
+    job: &JobId,
+) -> Result<()> {
+    conn.query("DELETE FROM tokens WHERE account_id = $1 AND job_id = $2")
+        .bind(tenant.account())
+        .bind(job)
         .execute()
         .await?;
     Ok(())

@@ -29,7 +29,11 @@ fn valid_name(name: &str) -> bool {
         && !name.starts_with("env-")
 }
 
-fn check_name(name: &str) -> Result<()> {
+/// Is this a name that an environment may have?
+///
+/// # Errors
+/// [`TenancyError::Invalid`], saying which names are.
+pub fn check_name(name: &str) -> Result<()> {
     if valid_name(name) {
         return Ok(());
     }
@@ -364,4 +368,20 @@ pub async fn pool_exists(
     id: &RunnerPoolId,
 ) -> std::result::Result<bool, db::Error> {
     store::pool_exists(conn, tenant, id).await
+}
+
+/// Makes a runner pool that accepts any sandbox.
+///
+/// # Errors
+/// The database's own.
+pub async fn insert_pool(
+    conn: &mut db::Conn,
+    tenant: &Tenant,
+    name: &str,
+    is_default: bool,
+    now: Timestamp,
+) -> std::result::Result<RunnerPoolId, db::Error> {
+    let id = RunnerPoolId::random();
+    store::insert_pool(conn, tenant, &id, name, is_default, now).await?;
+    Ok(id)
 }

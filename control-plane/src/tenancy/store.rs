@@ -281,6 +281,30 @@ pub(super) async fn pool_exists(
     Ok(count > 0)
 }
 
+pub(super) async fn insert_pool(
+    conn: &mut Conn,
+    tenant: &Tenant,
+    id: &RunnerPoolId,
+    name: &str,
+    is_default: bool,
+    now: Timestamp,
+) -> Result<()> {
+    conn.query(
+        "INSERT INTO runner_pools (id, account_id, name, is_default, minimum_sandbox,
+            refuse_reachable_metadata, created_at)
+         VALUES ($1, $2, $3, $4, 'none', $5, $6)",
+    )
+    .bind(id)
+    .bind(tenant.account())
+    .bind(name.to_owned())
+    .bind(is_default)
+    .bind(false)
+    .bind(now)
+    .execute()
+    .await?;
+    Ok(())
+}
+
 // ── keys ───────────────────────────────────────────────────────────────────────────────────────
 
 /// A data key as stored: wrapped by the installation key.

@@ -1,0 +1,133 @@
+//! Routes of `terraform login`: the page, its form, and the exchange of the code.
+
+use std::sync::Arc;
+
+use axum::extract::rejection::{FormRejection, QueryRejection};
+use axum::extract::{Query, State};
+use axum::response::{IntoResponse, Redirect, Response};
+use axum::{Form, Json};
+use domain::Secret;
+use http::{HeaderMap, HeaderValue, StatusCode, header};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::csrf::{self, BrowserCookie};
+use super::error::{ExchangeError, SignInError};
+use super::page;
+use super::request::{AuthorizationRequest, Params, Refusal};
+use super::service::{self, TokenRequest};
+use crate::app::App;
+use crate::context::Origin;
+use crate::http::error::chain;
+
+pub fn routes() -> OpenApiRouter<Arc<App>> {
+    OpenApiRouter::new().routes(routes!(show, submit)).routes(routes!(exchange))
+}
+
+/// What the page's form sends.
+#[derive(Deserialize)]
+struct SignInForm {
+    #[serde(default)]
+    username: String,
+    password: Secret,
+    #[serde(default)]
+    csrf: String,
+    #[serde(flatten)]
+    params: Params,
+}
+
+impl Refusal {
+    fn into_response(self) -> Response {
+        match self {
+            Self::Untrusted(problem) => page::refused(StatusCode::BAD_REQUEST, problem),
+            Self::Answer(url) => Redirect::to(url.as_str()).into_response(),
+        }
+    }
+}
+
+/// Shows the sign-in page of `terraform login`.
+#[utoipa::path(get, path = "/oauth/authorization", tag = "login", security(()),
+    params(("client_id" = String, Query), ("redirect_uri" = String, Query),
+        ("response_type" = String, Query), ("code_challenge" = String, Query),
+        ("code_challenge_method" = String, Query), ("state" = Option<String>, Query)),
+    responses((status = 200, body = String, content_type = "text/html"), (status = 303),
+        (status = 400, body = String, content_type = "text/html")))]
+async fn show(
+    State(app): State<Arc<App>>,
+    headers: HeaderMap,
+    params: Result<Query<Params>, QueryRejection>,
+) -> Response {
+    let Ok(Query(params)) = params else {
+        return page::refused(StatusCode::BAD_REQUEST, "the request can't be read");
+    };
+    match AuthorizationRequest::parse(params) {
+        Ok(request) => {
+            let cookie = BrowserCookie::of(&app, &headers);
+            page::sign_in(&app, StatusCode::OK, &request, &cookie, "", None)
+        }
+        Err(refusal) => refusal.into_response(),
+    }
+}
+
+/// Signs in and approves: redirects to the CLI with a code.
+#[utoipa::path(post, path = "/oauth/authorization", tag = "login", security(()),
+    request_body(content = Object, content_type = "application/x-www-form-urlencoded"),
+    responses((status = 303), (status = 400, body = String, content_type = "text/html"),
+        (status = 401, body = String, content_type = "text/html"),
+        (status = 403, body = String, content_type = "text/html"),
+        (status = 429, body = String, content_type = "text/html")))]
+async fn submit(
+    State(app): State<Arc<App>>,
+    origin: Origin,
+    headers: HeaderMap,
+    form: Result<Form<SignInForm>, FormRejection>,
+) -> Response {
+    let Ok(Form(form)) = form else {
+        return page::refused(StatusCode::BAD_REQUEST, "the form can't be read");
+    };
+    let request = match AuthorizationRequest::parse(form.params) {
+        Ok(request) => request,
+        Err(refusal) => return refusal.into_response(),
+    };
+    let cookie = BrowserCookie::of(&app, &headers);
+    let again = |status, problem: &str| {
+        page::sign_in(&app, status, &request, &cookie, &form.username, Some(problem))
+    };
+    if !csrf::is_genuine(&app, &headers, &request.params, &form.csrf) {
+        return again(StatusCode::FORBIDDEN, "The page was too old. Please sign in once more.");
+    }
+    match service::sign_in(&app, &origin, &request, &form.username, &form.password).await {
+        Ok(code) => Redirect::to(request.answer(&[("code", code.expose())]).as_str())
+            .into_response(),
+        Err(error @ SignInError::WrongPassword) => {
+            again(StatusCode::UNAUTHORIZED, &error.to_string())
+        }
+        Err(ref error @ SignInError::TooManyAttempts { until }) => {
+            let mut response = again(StatusCode::TOO_MANY_REQUESTS, &error.to_string());
+            let seconds = (until - app.clock.now()).num_seconds().max(0) + 1;
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+            response
+        }
+        Err(SignInError::Failed(error)) => {
+            tracing::error!(error = chain(&error), "a sign-in failed");
+            again(StatusCode::INTERNAL_SERVER_ERROR, "The server failed. Try again shortly.")
+        }
+    }
+}
+
+/// Gives an API token for a code.
+#[utoipa::path(post, path = "/oauth/token", tag = "login", security(()),
+    request_body(content = Object, content_type = "application/x-www-form-urlencoded"),
+    responses((status = 200, body = Object), (status = 400, body = Object),
+        (status = 401, body = Object)))]
+async fn exchange(
+    State(app): State<Arc<App>>,
+    origin: Origin,
+    form: Result<Form<TokenRequest>, FormRejection>,
+) -> Result<Json<Value>, ExchangeError> {
+    let Form(request) = form.map_err(|_| ExchangeError::InvalidRequest("the form can't be read"))?;
+    let token = service::exchange(&app, &origin, request).await?;
+    Ok(Json(json!({ "access_token": token.text.expose(), "token_type": "bearer" })))
+}

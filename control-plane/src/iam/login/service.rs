@@ -1,0 +1,198 @@
+//! Use cases: sign in and get a code, then a token for the code.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use chrono::TimeDelta;
+use domain::Secret;
+use domain::access::ActorKind;
+use domain::permission::Permission;
+use serde::Deserialize;
+use serde_json::json;
+use sha2::{Digest, Sha256};
+use subtle::ConstantTimeEq;
+
+use super::error::{ExchangeError, SignInError};
+use super::request::AuthorizationRequest;
+use super::store::{self, Candidate, Code};
+use super::throttle::Tried;
+use crate::app::App;
+use crate::audit;
+use crate::context::{Actor, Context, Origin};
+use crate::http::LOGIN_CLIENT;
+use crate::iam::model::{Member, fold_username};
+use crate::iam::secret_token::TokenText;
+use crate::iam::{NewToken, Target, authorize, hash_token, password, service};
+
+/// How long a code may wait for the CLI to come and get its token.
+const CODE_LIFETIME: TimeDelta = TimeDelta::minutes(5);
+const TOKEN_DESCRIPTION: &str = "terraform login";
+/// Longer names are nobody's.
+const MAX_USERNAME: usize = 60;
+/// RFC 7636, section 4.1.
+const VERIFIER_LENGTH: std::ops::RangeInclusive<usize> = 43..=128;
+
+/// Checks name and password and gives a code for `request`.
+///
+/// Throttled attempts are logged, not audited: the audit log would grow with every one of them.
+pub(super) async fn sign_in(
+    app: &App,
+    origin: &Origin,
+    request: &AuthorizationRequest,
+    username: &str,
+    password: &Secret,
+) -> Result<Secret, SignInError> {
+    let folded = fold_username(username);
+    let username: String =
+        folded.chars().filter(|c| !c.is_control()).take(MAX_USERNAME + 1).collect();
+    let tried = Tried::new(&username, origin.source_address);
+    if let Err(until) = tried.admit(app).await? {
+        tracing::warn!(source = ?origin.source_address, "a sign-in attempt was held back");
+        return Err(SignInError::TooManyAttempts { until });
+    }
+    let mut conn = app.db.acquire().await?;
+    let candidate = store::candidate(&mut conn, &username).await?;
+    drop(conn);
+    let stored = candidate.as_ref().and_then(|it| it.password_hash.clone());
+    let right = password::verify(stored, password).await?;
+    match candidate.filter(|_| right) {
+        Some(candidate) => Ok(give_code(app, origin, request, candidate, &tried).await?),
+        None => {
+            record_failure(app, origin, &username, &tried).await?;
+            Err(SignInError::WrongPassword)
+        }
+    }
+}
+
+async fn give_code(
+    app: &App,
+    origin: &Origin,
+    request: &AuthorizationRequest,
+    candidate: Candidate,
+    tried: &Tried,
+) -> Result<Secret, SignInError> {
+    let account = candidate.account_id.clone();
+    let ctx = Context::from_origin(member(candidate).actor(&account), origin, app.clock.clone());
+    let target = Target::new("users", &ctx.actor.id);
+    let proof = authorize(&ctx, Permission::TokensManageOwn, target)
+        .map_err(crate::iam::IamError::from)?;
+    let text = Secret::new(URL_SAFE_NO_PAD.encode(rand::random::<[u8; 32]>()));
+    let code = Code {
+        user_id: ctx.actor.user().ok_or(SignInError::WrongPassword)?,
+        account_id: account,
+        client_id: request.params.client_id.clone(),
+        redirect_uri: request.params.redirect_uri.clone(),
+        code_challenge: request.params.code_challenge.clone(),
+        expires_at: ctx.now() + CODE_LIFETIME,
+    };
+    let mut tx = app.db.begin().await?;
+    tried.succeeded(&mut tx).await?;
+    let hash = hash_token(text.expose());
+    store::insert_code(&mut tx, &ctx.tenant(), &hash, &code, ctx.now()).await?;
+    let detail = json!({ "client": code.client_id });
+    audit::record(&mut tx, &ctx, &proof, "user.sign-in", detail).await?;
+    tx.commit().await?;
+    Ok(text)
+}
+
+fn member(candidate: Candidate) -> Member {
+    Member {
+        id: candidate.id,
+        username: candidate.username,
+        email: candidate.email,
+        role: candidate.role,
+        created_at: candidate.created_at,
+    }
+}
+
+/// Records an attempt with a wrong password. The name is written down only if it is a user's:
+/// people type passwords into the wrong field.
+async fn record_failure(
+    app: &App,
+    origin: &Origin,
+    username: &str,
+    tried: &Tried,
+) -> Result<(), SignInError> {
+    let mut tx = app.db.begin().await?;
+    tried.failed(app, &mut tx).await?;
+    let actor = match store::candidate(&mut tx, username).await? {
+        Some(candidate) => {
+            let account = candidate.account_id.clone();
+            Some(member(candidate).actor(&account))
+        }
+        None => store::default_account(&mut tx).await?.map(|account| Actor {
+            kind: ActorKind::User,
+            id: "unknown".to_owned(),
+            ..Actor::system(&account, "unknown")
+        }),
+    };
+    if let Some(actor) = actor {
+        let target = Target::new("users", &actor.id);
+        let ctx = Context::from_origin(actor, origin, app.clock.clone());
+        audit::record_attempt(&mut tx, &ctx, target, "user.sign-in", "failed", json!({})).await?;
+    }
+    tx.commit().await?;
+    Ok(())
+}
+
+/// What the CLI sends to get its token.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct TokenRequest {
+    pub grant_type: String,
+    pub client_id: String,
+    pub code: String,
+    pub code_verifier: String,
+    pub redirect_uri: String,
+}
+
+/// Makes an API token for a code. The code is used up, whatever comes of it.
+pub(super) async fn exchange(
+    app: &App,
+    origin: &Origin,
+    request: TokenRequest,
+) -> Result<TokenText, ExchangeError> {
+    if request.grant_type != "authorization_code" {
+        return Err(ExchangeError::UnsupportedGrantType);
+    }
+    if request.client_id != LOGIN_CLIENT {
+        return Err(ExchangeError::InvalidClient);
+    }
+    if !VERIFIER_LENGTH.contains(&request.code_verifier.len()) {
+        return Err(ExchangeError::InvalidRequest("code_verifier must have 43 to 128 characters"));
+    }
+    let mut tx = app.db.begin().await?;
+    let code = store::take_code(&mut tx, &hash_token(&request.code)).await?;
+    tx.commit().await?;
+    let code = code
+        .filter(|code| code.expires_at > app.clock.now() && fits(code, &request))
+        .ok_or(ExchangeError::InvalidGrant)?;
+    make_token(app, origin, code).await
+}
+
+fn fits(code: &Code, request: &TokenRequest) -> bool {
+    let challenge = URL_SAFE_NO_PAD.encode(Sha256::digest(request.code_verifier.as_bytes()));
+    code.client_id == request.client_id
+        && code.redirect_uri == request.redirect_uri
+        && bool::from(challenge.as_bytes().ct_eq(code.code_challenge.as_bytes()))
+}
+
+async fn make_token(app: &App, origin: &Origin, code: Code) -> Result<TokenText, ExchangeError> {
+    let tenant = crate::context::Tenant::of_row(&code.account_id);
+    let mut tx = app.db.begin().await?;
+    let member = service::find_member(&mut tx, &tenant, &code.user_id)
+        .await?
+        .ok_or(ExchangeError::InvalidGrant)?;
+    let ctx =
+        Context::from_origin(member.actor(&code.account_id), origin, app.clock.clone());
+    let proof = authorize(&ctx, Permission::TokensManageOwn, Target::new("users", &member.id))
+        .map_err(crate::iam::IamError::from)?;
+    let new = NewToken {
+        user: member.id,
+        description: TOKEN_DESCRIPTION.to_owned(),
+        expires_at: None,
+    };
+    let (token, text) = service::insert_token(&mut tx, &tenant, new, ctx.now()).await?;
+    service::record_token(&mut tx, &ctx, &proof, "token.create", &token).await?;
+    tx.commit().await?;
+    Ok(text)
+}

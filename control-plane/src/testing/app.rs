@@ -1,0 +1,101 @@
+//! The control plane of one test.
+
+use std::ops::Deref;
+use std::sync::Arc;
+
+use axum::Router;
+use blob::BlobStore;
+use chrono::TimeDelta;
+use db::Db;
+use http::Method;
+use parking_lot::Mutex;
+use tempfile::TempDir;
+use vault::InstallationKey;
+
+use super::call::Call;
+use crate::app::{App, Installation, Limits, Signals, Timing};
+use crate::clock::{Clock, Timestamp};
+use crate::tenancy::Keyring;
+
+/// An [`App`] with its router, blobs in a temporary directory, and keys of its own.
+pub(crate) struct TestApp {
+    app: Arc<App>,
+    pub(super) router: Router,
+    _blobs: TempDir,
+}
+
+impl Deref for TestApp {
+    type Target = App;
+    fn deref(&self) -> &App {
+        &self.app
+    }
+}
+
+impl TestApp {
+    /// With the machine's clock.
+    pub(crate) fn new(db: Db) -> Self {
+        Self::with_clock(db, Clock::System)
+    }
+
+    /// With a clock that stands at `time` (RFC 3339) until [`TestApp::advance`].
+    pub(crate) fn at(db: Db, time: &str) -> Self {
+        let time: Timestamp = time.parse().unwrap();
+        Self::with_clock(db, Clock::Fixed(Arc::new(Mutex::new(time))))
+    }
+
+    fn with_clock(db: Db, clock: Clock) -> Self {
+        let directory = TempDir::new().unwrap();
+        let installation = vault::Keyring::new(InstallationKey::generate(), Vec::new());
+        let app = Arc::new(App {
+            db,
+            blobs: BlobStore::local(directory.path()).unwrap(),
+            signer: installation.signer("url"),
+            keys: Keyring::new(installation),
+            clock,
+            installation: Installation {
+                public_url: "https://terrane.test".parse().unwrap(),
+                limits: Limits::default(),
+                timing: Timing::default(),
+            },
+            signals: Signals::default(),
+        });
+        Self { router: crate::http::router(Arc::clone(&app)), app, _blobs: directory }
+    }
+
+    /// For what keeps the app, as tasks do.
+    pub(crate) fn shared(&self) -> Arc<App> {
+        Arc::clone(&self.app)
+    }
+
+    /// Moves a fixed clock.
+    pub(crate) fn advance(&self, by: TimeDelta) {
+        match &self.app.clock {
+            Clock::Fixed(time) => *time.lock() += by,
+            Clock::System => panic!("only a fixed clock can be moved: use `TestApp::at`"),
+        }
+    }
+
+    pub(crate) fn call(&self, method: Method, path: impl Into<String>) -> Call<'_> {
+        Call::new(self, method, path.into())
+    }
+
+    pub(crate) fn get(&self, path: impl Into<String>) -> Call<'_> {
+        self.call(Method::GET, path)
+    }
+
+    pub(crate) fn post(&self, path: impl Into<String>) -> Call<'_> {
+        self.call(Method::POST, path)
+    }
+
+    pub(crate) fn patch(&self, path: impl Into<String>) -> Call<'_> {
+        self.call(Method::PATCH, path)
+    }
+
+    pub(crate) fn put(&self, path: impl Into<String>) -> Call<'_> {
+        self.call(Method::PUT, path)
+    }
+
+    pub(crate) fn delete(&self, path: impl Into<String>) -> Call<'_> {
+        self.call(Method::DELETE, path)
+    }
+}

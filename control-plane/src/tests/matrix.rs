@@ -1,0 +1,256 @@
+//! Every route × every kind of caller: the answer's status is the one in `matrix.txt`.
+//!
+//! A route without a row fails, and the failure prints the row to add. Each call meets its own
+//! fresh tenants, so no row depends on another.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use db::Db;
+use domain::access::Role;
+use http::Method;
+use serde_json::Value;
+
+use super::openapi::{Operation, operations};
+use crate::testing::{Team, TestApp, TestRun, TestUser};
+
+const TABLE: &str = include_str!("matrix.txt");
+
+/// The columns of the table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Caller {
+    /// Administrator of the account that the object belongs to.
+    Admin,
+    /// Reader of that account.
+    Reader,
+    /// Administrator of another account.
+    Foreign,
+    /// The token of a run of the workspace in question.
+    Run,
+    /// The token of a run of another workspace of the same account.
+    OtherRun,
+    /// No token at all.
+    Nobody,
+}
+
+const CALLERS: [Caller; 6] = [
+    Caller::Admin,
+    Caller::Reader,
+    Caller::Foreign,
+    Caller::Run,
+    Caller::OtherRun,
+    Caller::Nobody,
+];
+
+/// What is expected of one operation.
+#[derive(Debug)]
+struct Row {
+    statuses: [u16; 6],
+    /// JSON, or a form if it doesn't begin with a brace; with `{parameters}` as in the path.
+    body: String,
+    /// What follows the path: `?…`.
+    query: String,
+}
+
+fn table() -> BTreeMap<Operation, Row> {
+    let mut rows = BTreeMap::<Operation, Row>::new();
+    let mut last = None;
+    for line in TABLE.lines().filter(|line| !line.starts_with('#') && !line.trim().is_empty()) {
+        if line.starts_with(' ') {
+            let operation = last.clone().expect("a body before the first row");
+            let row = rows.get_mut(&operation).unwrap();
+            row.body.push_str(line.trim());
+            continue;
+        }
+        let (operation, row) = parse(line);
+        last = Some(operation.clone());
+        assert!(rows.insert(operation, row).is_none(), "matrix.txt has two rows: {line}");
+    }
+    rows
+}
+
+fn parse(line: &str) -> (Operation, Row) {
+    let words: Vec<&str> = line.split_whitespace().collect();
+    let [method, target, statuses @ ..] = words.as_slice() else {
+        panic!("matrix.txt: not `METHOD PATH STATUS…`: {line}");
+    };
+    let numbers: Vec<u16> = statuses
+        .iter()
+        .map(|it| it.parse().unwrap_or_else(|_| panic!("matrix.txt: {it:?} in {line}")))
+        .collect();
+    let (path, query) = target.split_once('?').map_or((*target, String::new()), |(path, query)| {
+        (path, format!("?{query}"))
+    });
+    let operation = Operation { path: path.to_owned(), method: (*method).to_owned() };
+    let statuses = numbers.try_into().unwrap_or_else(|numbers: Vec<u16>| {
+        panic!("matrix.txt: {} statuses instead of 6: {line}", numbers.len())
+    });
+    (operation, Row { statuses, body: String::new(), query })
+}
+
+/// The objects that a row's parameters name, and its callers.
+struct Scene {
+    team: Team,
+    foreign: TestUser,
+    run: TestRun,
+    other_run: TestRun,
+    parameters: BTreeMap<&'static str, String>,
+}
+
+impl Scene {
+    async fn new(app: &TestApp, foreign: &TestUser) -> Self {
+        let team = app.team().await;
+        let run = app.run_in_progress(&team.workspace).await;
+        let neighbour = app.workspace(&team.environment, "neighbour").await;
+        let other_run = app.run_in_progress(&neighbour).await;
+        let variable = app
+            .post(format!("/api/v2/workspaces/{}/vars", team.workspace.id))
+            .by(&team.admin)
+            .attributes("vars", serde_json::json!({ "key": "a", "category": "terraform" }))
+            .await
+            .expect(201)
+            .id();
+        let tokens = app
+            .get(format!("/api/v2/users/{}/authentication-tokens", team.admin.id))
+            .by(&team.admin)
+            .await
+            .expect(200);
+        let token = tokens.data()[0]["id"].as_str().unwrap().to_owned();
+        // A project that may be deleted.
+        let project = app
+            .post(format!("/api/v2/organizations/{}/projects", team.environment.name))
+            .by(&team.admin)
+            .attributes("projects", serde_json::json!({ "name": "spare" }))
+            .await
+            .expect(201)
+            .id();
+        let parameters = BTreeMap::from([
+            ("organization", team.environment.name.clone()),
+            ("name", team.workspace.name.clone()),
+            ("workspace_id", team.workspace.id.to_string()),
+            ("project_id", project),
+            ("variable_id", variable),
+            // The user in question is the administrator; so is the token's owner.
+            ("user_id", team.admin.id.to_string()),
+            ("token_id", token),
+            ("run_id", run.id.to_string()),
+            ("plan_id", run.plan.to_string()),
+            ("apply_id", run.apply.to_string()),
+            ("configuration_version_id", run.configuration.to_string()),
+        ]);
+        Self { team, foreign: foreign.clone(), run, other_run, parameters }
+    }
+
+    fn token(&self, caller: Caller) -> Option<&str> {
+        match caller {
+            Caller::Admin => Some(self.team.admin.as_ref()),
+            Caller::Reader => Some(self.team.reader.as_ref()),
+            Caller::Foreign => Some(self.foreign.as_ref()),
+            Caller::Run => Some(self.run.as_ref()),
+            Caller::OtherRun => Some(self.other_run.as_ref()),
+            Caller::Nobody => None,
+        }
+    }
+
+    /// `text` with each `{parameter}` replaced. Unknown ones in a path are an error.
+    fn fill(&self, text: &str) -> String {
+        let mut filled = text.to_owned();
+        for (name, value) in &self.parameters {
+            filled = filled.replace(&format!("{{{name}}}"), value);
+        }
+        filled
+    }
+
+    fn path(&self, operation: &Operation, row: &Row) -> Result<String, String> {
+        let path = self.fill(&operation.path);
+        if path.contains('{') {
+            return Err(format!(
+                "{path}: no value for a parameter; add it to `Scene::new` in src/tests/matrix.rs"
+            ));
+        }
+        Ok(path + &self.fill(&row.query))
+    }
+}
+
+async fn observe(
+    app: &TestApp,
+    foreign: &TestUser,
+    operation: &Operation,
+    row: &Row,
+) -> Result<[u16; 6], String> {
+    let mut statuses = [0; 6];
+    // What only reads can share its objects.
+    let reads = operation.method == "GET";
+    let mut scene = Scene::new(app, foreign).await;
+    for (at, caller) in CALLERS.into_iter().enumerate() {
+        if at > 0 && !reads {
+            scene = Scene::new(app, foreign).await;
+        }
+        let method: Method = operation.method.parse().unwrap();
+        let mut call = app.call(method, scene.path(operation, row)?);
+        if !row.body.is_empty() {
+            let body = scene.fill(&row.body);
+            call = if body.starts_with('{') {
+                let json: Value = serde_json::from_str(&body).map_err(|error| {
+                    format!("{} {}: its body is no JSON: {error}", operation.method, operation.path)
+                })?;
+                call.json(&json)
+            } else {
+                call.body("application/x-www-form-urlencoded", body)
+            };
+        }
+        if let Some(token) = scene.token(caller) {
+            call = call.by(token);
+        }
+        statuses[at] = call.await.status.as_u16();
+    }
+    Ok(statuses)
+}
+
+fn line(operation: &Operation, row: &Row, statuses: [u16; 6]) -> String {
+    let target = format!("{}{}", operation.path, row.query);
+    let mut line = format!("{:<6} {target:<84}", operation.method);
+    for status in statuses {
+        let _ = write!(line, " {status}");
+    }
+    line
+}
+
+testkit::both_databases! { crate::schema::MIGRATOR;
+    async fn authorization_matrix(db: Db) {
+        let app = TestApp::new(db);
+        let elsewhere = app.account().await;
+        let foreign = app.user(&elsewhere, Role::Admin).await;
+        let mut expected = table();
+        let mut complaints = Vec::new();
+        for operation in operations() {
+            let unknown = Row { statuses: [0; 6], body: String::new(), query: String::new() };
+            let known = expected.remove(&operation);
+            let row = known.as_ref().unwrap_or(&unknown);
+            match observe(&app, &foreign, &operation, row).await {
+                Err(problem) => complaints.push(problem),
+                Ok(observed) if known.is_none() => complaints.push(format!(
+                    "no row; if these statuses are right, add (and a body, indented below it):\n{}",
+                    line(&operation, row, observed)
+                )),
+                Ok(observed) if observed != row.statuses => complaints.push(format!(
+                    "expected\n{}\nobserved\n{}",
+                    line(&operation, row, row.statuses),
+                    line(&operation, row, observed)
+                )),
+                Ok(_) => {}
+            }
+        }
+        for (operation, row) in &expected {
+            complaints.push(format!(
+                "no such route any more; delete the row\n{}",
+                line(operation, row, row.statuses)
+            ));
+        }
+        assert!(
+            complaints.is_empty(),
+            "src/tests/matrix.txt and the routes differ:\n\n{}",
+            complaints.join("\n\n")
+        );
+    }
+}

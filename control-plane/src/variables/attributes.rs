@@ -1,0 +1,110 @@
+//! Variables on the wire. Source: TFE contract, sections 2.10 and 4.
+
+use domain::Secret;
+use domain::workspace::VariableCategory;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::error::VariableError;
+use super::model::Variable;
+use super::service::{NewVariable, VariableChange};
+use crate::clock::Timestamp;
+use crate::http::jsonapi::{Resource, nullable, zulu};
+
+/// Attributes of type `vars`.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "kebab-case")]
+pub struct VariableAttributes {
+    pub key: String,
+    /// Null when the variable is sensitive: such a value is never shown again.
+    pub value: Option<String>,
+    pub description: String,
+    /// `terraform` or `env`.
+    #[schema(value_type = String)]
+    pub category: VariableCategory,
+    pub hcl: bool,
+    pub sensitive: bool,
+    /// Another one after every change.
+    pub version_id: String,
+    #[serde(serialize_with = "zulu")]
+    #[schema(value_type = String)]
+    pub created_at: Timestamp,
+}
+
+/// A variable as a JSON:API object.
+pub fn resource(variable: &Variable) -> Resource<VariableAttributes> {
+    let attributes = VariableAttributes {
+        key: variable.key.clone(),
+        value: variable.shown_value().map(str::to_owned),
+        description: variable.description.clone(),
+        category: variable.category,
+        hcl: variable.hcl,
+        sensitive: variable.sensitive,
+        version_id: format!("{}.{}", variable.id, variable.version),
+        created_at: variable.created_at,
+    };
+    let workspace = &variable.workspace_id;
+    Resource::new("vars", &variable.id, attributes)
+        .to_one("configurable", "workspaces", Some(workspace))
+        .to_one("workspace", "workspaces", Some(workspace))
+        .link("self", format!("/api/v2/workspaces/{workspace}/vars/{}", variable.id))
+}
+
+/// What a create or update may carry. Absent leaves a thing as it is.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(rename_all = "kebab-case")]
+pub struct VariableInput {
+    pub key: Option<String>,
+    /// Null is the empty value.
+    #[serde(default, deserialize_with = "nullable")]
+    #[schema(value_type = Option<String>)]
+    pub value: Option<Option<Secret>>,
+    #[serde(default, deserialize_with = "nullable")]
+    #[schema(value_type = Option<String>)]
+    pub description: Option<Option<String>>,
+    /// `terraform` or `env`.
+    pub category: Option<String>,
+    pub hcl: Option<bool>,
+    pub sensitive: Option<bool>,
+}
+
+fn category(text: &str) -> Result<VariableCategory, VariableError> {
+    text.parse().map_err(|error: domain::UnknownWord| {
+        VariableError::invalid("category", format!("{text:?} is not one of: {}", error.known))
+    })
+}
+
+fn no_value() -> Secret {
+    Secret::new(String::new())
+}
+
+impl VariableInput {
+    /// # Errors
+    /// [`VariableError::Invalid`] without a known category.
+    pub fn into_new(self) -> Result<NewVariable, VariableError> {
+        let named = self.category.as_deref().ok_or_else(|| {
+            VariableError::invalid("category", "say whether it is for `terraform` or `env`")
+        })?;
+        Ok(NewVariable {
+            category: category(named)?,
+            key: self.key.unwrap_or_default(),
+            value: self.value.flatten().unwrap_or_else(no_value),
+            description: self.description.flatten().unwrap_or_default(),
+            hcl: self.hcl.unwrap_or_default(),
+            sensitive: self.sensitive.unwrap_or_default(),
+        })
+    }
+
+    /// # Errors
+    /// [`VariableError::Invalid`] for an unknown category.
+    pub fn into_change(self) -> Result<VariableChange, VariableError> {
+        Ok(VariableChange {
+            category: self.category.as_deref().map(category).transpose()?,
+            key: self.key,
+            value: self.value.map(|value| value.unwrap_or_else(no_value)),
+            description: self.description.map(Option::unwrap_or_default),
+            hcl: self.hcl,
+            sensitive: self.sensitive,
+        })
+    }
+}
