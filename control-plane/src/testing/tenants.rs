@@ -68,8 +68,8 @@ impl TestApp {
         let account = self.account().await;
         let admin = self.user(&account, Role::Admin).await;
         let reader = self.user(&account, Role::Reader).await;
-        let environment = self.environment(&account, &unique("env")).await;
-        let workspace = self.workspace(&environment, &unique("ws")).await;
+        let environment = self.environment(&account, &unique("stage")).await;
+        let workspace = self.workspace(&environment, &unique("app")).await;
         let tenant = Tenant::of_row(&account.id);
         Team { account, tenant, admin, reader, environment, workspace }
     }

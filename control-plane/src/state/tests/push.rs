@@ -324,6 +324,16 @@ both_databases! { MIGRATOR;
         assert_eq!(relationships["run"]["data"]["id"], run.id.to_string());
     }
 
+    async fn a_whole_state_that_can_not_be_indexed_is_kept(db: Db) {
+        let (app, team) = setup(db).await;
+        let content = state(1, "l", "a").replace("managed", "a-mode-of-tomorrow");
+        inline(&app, &team, &content).await.expect(201);
+        let now = current(&app, &team).await.expect(200);
+        assert_eq!((now.attribute("serial"), now.attribute("resources")), (json!(1), json!([])));
+        push(&app, &team, 2, "l", "b").await;
+        assert_eq!(current(&app, &team).await.attribute("resources")[0]["count"], 2);
+    }
+
     async fn an_encrypted_state_is_kept_as_it_is(db: Db) {
         let (app, team) = setup(db).await;
         let content = json!({ "serial": 3, "lineage": "l", "meta": {}, "encrypted_data": "AAAA",

@@ -7,12 +7,12 @@ use tokio::io::AsyncReadExt;
 use vault::sealed::{RecipientPublicKey, seal_to};
 
 use super::{
-    applying, bring, current, grant, lock, push, set, setup, state, unlock, version, workspace_path,
+    applying, bring, current, grant, hold, lock, push, set, setup, state, unlock, version, workspace_path,
 };
 use crate::objects;
 use crate::schema::MIGRATOR;
 use crate::state::{Disposition, RunStateGrant, open_sealed_journal};
-use crate::testing::{Answer, Team, TestApp, TestUser};
+use crate::testing::{Answer, Team, TestApp, TestRun, TestUser};
 
 async fn roll_back(app: &TestApp, team: &Team, to: &impl ToString) -> Answer {
     app.patch(workspace_path(team, "state-versions"))
@@ -32,14 +32,21 @@ async fn content(app: &TestApp, team: &Team, id: &str) -> Value {
     serde_json::from_slice(&raw.expect(200).body).unwrap()
 }
 
-async fn quarantined(app: &TestApp, team: &Team, serial: i64, lineage: &str, mark: &str) -> String {
+/// A state in quarantine, of a run that holds the workspace no more.
+async fn quarantined(
+    app: &TestApp,
+    team: &Team,
+    serial: i64,
+    lineage: &str,
+    mark: &str,
+) -> (String, TestRun) {
     let run = applying(app, team).await;
     let stale = RunStateGrant { epoch: 0, ..grant(team, &run) };
     let brought = bring(app, &stale, &state(serial, lineage, mark), serial, lineage).await;
     let Disposition::Quarantined(id, _) = brought.unwrap() else { panic!("not in quarantine") };
     set(app, "UPDATE workspaces SET lock_kind = NULL, lock_holder_id = NULL, locked_at = NULL
         WHERE id = $1", team.workspace.id.as_str()).await;
-    id.to_string()
+    (id.to_string(), run)
 }
 
 both_databases! { MIGRATOR;
@@ -85,7 +92,7 @@ both_databases! { MIGRATOR;
     async fn a_person_promotes_what_is_in_quarantine(db: Db) {
         let (app, team) = setup(db).await;
         push(&app, &team, 1, "l", "a").await;
-        let id = quarantined(&app, &team, 4, "l", "rescued").await;
+        let (id, _) = quarantined(&app, &team, 4, "l", "rescued").await;
         let refused = promote(&app, &id, &team.admin).await.expect(409);
         assert_eq!(refused.code(), "state.workspace-not-locked");
         lock(&app, &team, &team.admin).await.expect(200);
@@ -103,7 +110,7 @@ both_databases! { MIGRATOR;
     async fn a_promoted_state_gets_the_next_serial_when_its_own_is_taken(db: Db) {
         let (app, team) = setup(db).await;
         push(&app, &team, 6, "l", "a").await;
-        let id = quarantined(&app, &team, 4, "m", "rescued").await;
+        let (id, _) = quarantined(&app, &team, 4, "m", "rescued").await;
         lock(&app, &team, &team.admin).await.expect(200);
         let promoted = promote(&app, &id, &team.admin).await.expect(200);
         assert_eq!(promoted.attribute("serial"), 7);
@@ -117,8 +124,8 @@ both_databases! { MIGRATOR;
     async fn an_uncertain_run_waits_for_that_decision(db: Db) {
         let (app, team) = setup(db).await;
         push(&app, &team, 1, "l", "a").await;
-        let id = quarantined(&app, &team, 4, "l", "rescued").await;
-        let run = applying(&app, &team).await;
+        let (id, run) = quarantined(&app, &team, 4, "l", "rescued").await;
+        hold(&app, &team.workspace.id, &run).await;
         let refused = promote(&app, &id, &team.admin).await.expect(409);
         assert_eq!(refused.code(), "state.workspace-held-by-other");
         set(&app, "UPDATE runs SET state_uncertain = TRUE WHERE id = $1", run.id.as_str()).await;
