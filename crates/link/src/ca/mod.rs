@@ -11,6 +11,8 @@ mod identity;
 mod issue;
 mod proof;
 mod request;
+#[cfg(test)]
+mod tests;
 
 pub use identity::{PeerIdentity, parse_peer};
 pub use issue::{RunnerCa, ServerCertificate};

@@ -91,7 +91,7 @@ pub(super) async fn greet_quic<R>(
     // Fails only on a connection that has ended, which the greeting will find out.
     let _ = send.set_priority(CONTROL_PRIORITY);
     let pipe = Pipe::Quic { send, recv };
-    let greeted = greet(inner, dialer, Path::Quic(connection), pipe, None, greeting).await?;
+    let greeted = greet(inner, dialer, Path::quic(connection), pipe, None, greeting).await?;
     abandoned.keep();
     Ok(greeted)
 }

@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use futures::FutureExt;
 use quinn::VarInt;
 
 use super::channel::{Channel, EnrollmentClient, RunnerClient, runner_client};
@@ -12,14 +11,11 @@ use super::connector::Inner;
 use super::dialer::Dialer;
 use super::error::ConnectError;
 use super::session::Session;
+use super::streams::Streams;
 use super::{dial_tcp, verdict};
 use crate::Transport;
 use crate::close::{CloseCode, CloseReason};
-use crate::pipe::Pipe;
 use crate::quic;
-
-const JOB_PRIORITY: i32 = 5;
-const BULK_PRIORITY: i32 = -10;
 
 /// A connection on which Hello was answered. Dropping the last clone closes it.
 #[derive(Clone)]
@@ -39,7 +35,11 @@ pub(super) struct Live {
 
 /// What carries a connection.
 pub(super) enum Path {
-    Quic(quinn::Connection),
+    Quic {
+        connection: quinn::Connection,
+        jobs: Box<Streams>,
+        bulk: Box<Streams>,
+    },
     /// With the second connection, for bulk, once it was needed.
     Tcp {
         bulk: tokio::sync::Mutex<Option<Session>>,
@@ -53,6 +53,14 @@ pub struct Enrolling {
 }
 
 impl Path {
+    pub(super) fn quic(connection: quinn::Connection) -> Self {
+        Self::Quic {
+            connection,
+            jobs: Box::new(Streams::for_jobs()),
+            bulk: Box::new(Streams::for_bulk()),
+        }
+    }
+
     pub(super) fn tcp() -> Self {
         Self::Tcp {
             bulk: tokio::sync::Mutex::default(),
@@ -61,7 +69,7 @@ impl Path {
 
     pub(super) fn transport(&self) -> Transport {
         match self {
-            Self::Quic(_) => Transport::Quic,
+            Self::Quic { .. } => Transport::Quic,
             Self::Tcp { .. } => Transport::Tcp,
         }
     }
@@ -69,7 +77,7 @@ impl Path {
     /// Only QUIC knows: HTTP/2 inside it says no more than "connection lost".
     pub(super) fn close_reason(&self, idle: Duration) -> Option<CloseReason> {
         match self {
-            Self::Quic(connection) => connection
+            Self::Quic { connection, .. } => connection
                 .close_reason()
                 .map(|error| verdict::of_quic(&error, idle)),
             Self::Tcp { .. } => None,
@@ -107,20 +115,25 @@ impl Connection {
     }
 
     /// A session for one running job: logs, progress, completion. Over QUIC a stream of its own,
-    /// which ends when the client is dropped (the control session once the gateway allows no more
-    /// streams); over TCP the control session.
+    /// which ends when the client is dropped (more than eight jobs at a time share one more); over
+    /// TCP the control session: keep what is not acknowledged of a log below 256 KiB there, so that
+    /// no number of stuck logs stands in the way of a heart-beat.
     pub async fn open_job(&self) -> Result<RunnerClient, ConnectError> {
         match &self.live.path {
-            Path::Quic(connection) => self.stream(connection, JOB_PRIORITY).await,
+            Path::Quic {
+                connection, jobs, ..
+            } => Ok(runner_client(jobs.session(connection).await?.channel)),
             Path::Tcp { .. } => Ok(self.control()),
         }
     }
 
-    /// A session for archives, plans and states. Over QUIC a stream of low priority, over TCP a
-    /// second connection, so that heart-beats never wait behind it.
+    /// A session for archives, plans and states. Over QUIC a stream of low priority, which
+    /// ends when the client is dropped; over TCP a second connection, so that heart-beats never wait behind it.
     pub async fn open_bulk(&self) -> Result<RunnerClient, ConnectError> {
         match &self.live.path {
-            Path::Quic(connection) => self.stream(connection, BULK_PRIORITY).await,
+            Path::Quic {
+                connection, bulk, ..
+            } => Ok(runner_client(bulk.session(connection).await?.channel)),
             Path::Tcp { bulk } => {
                 let mut bulk = bulk.lock().await;
                 if let Some(session) = bulk.as_ref().filter(|session| session.end().is_none()) {
@@ -132,27 +145,6 @@ impl Connection {
                 Ok(client)
             }
         }
-    }
-
-    async fn stream(
-        &self,
-        connection: &quinn::Connection,
-        priority: i32,
-    ) -> Result<RunnerClient, ConnectError> {
-        // Not awaited: with all allowed streams in use it would wait until one ends.
-        let (send, recv) = match connection.open_bi().now_or_never() {
-            Some(Ok(stream)) => stream,
-            Some(Err(error)) => {
-                let reason = verdict::of_quic(&error, self.live.inner.config.idle);
-                return Err(ConnectError::Ended(reason.to_string()));
-            }
-            None => return Ok(self.control()),
-        };
-        let _ = send.set_priority(priority);
-        let session = Box::pin(Session::open(Pipe::Quic { send, recv }, None))
-            .await
-            .map_err(|error| ConnectError::Ended(error.to_string()))?;
-        Ok(runner_client(session.channel))
     }
 
     async fn second_connection(&self) -> Result<Session, ConnectError> {
@@ -187,7 +179,7 @@ impl Connection {
     pub async fn closed(&self) -> CloseReason {
         let idle = self.live.inner.config.idle;
         let reason = match &self.live.path {
-            Path::Quic(connection) => {
+            Path::Quic { connection, .. } => {
                 tokio::select! {
                     biased;
                     error = connection.closed() => verdict::of_quic(&error, idle),
@@ -206,8 +198,8 @@ impl Connection {
     /// goes on. Does nothing over TCP.
     pub fn rebind(&self) -> std::io::Result<()> {
         match (&self.live.path, &*self.live.inner.endpoint.lock()) {
-            (Path::Quic(_), Some(endpoint)) => endpoint.rebind(quic::client_socket()?),
-            (Path::Quic(_), None) | (Path::Tcp { .. }, _) => Ok(()),
+            (Path::Quic { .. }, Some(endpoint)) => endpoint.rebind(quic::client_socket()?),
+            (Path::Quic { .. }, None) | (Path::Tcp { .. }, _) => Ok(()),
         }
     }
 
@@ -227,7 +219,7 @@ impl Live {
     }
 
     fn close(&self) {
-        if let Path::Quic(connection) = &self.path {
+        if let Path::Quic { connection, .. } = &self.path {
             let code = CloseCode::Goodbye;
             connection.close(VarInt::from_u32(code.code()), code.sentence().as_bytes());
         }

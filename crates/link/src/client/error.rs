@@ -22,6 +22,9 @@ pub enum ConnectError {
     /// The connection that this was asked of has ended.
     #[error("the connection has ended: {0}")]
     Ended(String),
+    /// The gateway gave no stream in time; try again when a job or a transfer has ended.
+    #[error("all streams to the gateway are in use")]
+    Busy,
     /// The configuration can't be used.
     #[error("{0}")]
     Configuration(String),
@@ -43,7 +46,7 @@ impl ConnectError {
     pub fn is_final(&self) -> bool {
         match self {
             Self::Refused { .. } | Self::Configuration(_) => true,
-            Self::Unreachable { .. } | Self::Ended(_) => false,
+            Self::Unreachable { .. } | Self::Ended(_) | Self::Busy => false,
         }
     }
 }

@@ -22,6 +22,7 @@ mod probe;
 mod proxy;
 mod race;
 mod session;
+mod streams;
 mod verdict;
 
 pub use channel::{Channel, EnrollmentClient, RunnerClient};

@@ -67,6 +67,11 @@ impl Session {
         })
     }
 
+    /// Watches for the end without keeping the session alive.
+    pub(super) fn watch(&self) -> Ended {
+        Ended(self.end.clone())
+    }
+
     /// Why the session has ended, if it has.
     pub(super) fn end(&self) -> Option<CloseReason> {
         self.end.borrow().clone()
@@ -84,6 +89,15 @@ impl Session {
     /// Ends the session whoever still holds its channel.
     pub(super) fn kill(&self) {
         self.switch.kill();
+    }
+}
+
+/// Whether a session has ended; holds nothing of it.
+pub(super) struct Ended(watch::Receiver<Option<CloseReason>>);
+
+impl Ended {
+    pub(super) fn has_ended(&self) -> bool {
+        self.0.borrow().is_some()
     }
 }
 

@@ -87,12 +87,15 @@ fn serve(
     routes: Routes,
     incoming: Receiver,
 ) -> impl Future<Output = String> + Send + use<> {
-    let ping = (transport == Transport::Tcp).then_some(limits.tcp_ping);
+    let (ping, session_window) = match transport {
+        Transport::Quic => (None, windows::SESSION),
+        Transport::Tcp => (Some(limits.tcp_ping), windows::SHARED_SESSION),
+    };
     let server = Server::builder()
         .http2_keepalive_interval(ping)
         .http2_keepalive_timeout(Some(limits.tcp_ping_timeout))
         .initial_stream_window_size(windows::STREAM)
-        .initial_connection_window_size(windows::SESSION)
+        .initial_connection_window_size(session_window)
         .max_concurrent_streams(windows::CALLS)
         .http2_max_header_list_size(windows::HEADERS)
         .layer(GuardLayer)

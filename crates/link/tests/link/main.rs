@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
 mod certificates;
+mod documents;
 mod enrolment;
 mod fallback;
 mod gateway;

@@ -168,9 +168,16 @@ impl Runner for Stub {
 
     async fn append_log(
         &self,
-        _: Request<Streaming<LogChunk>>,
+        request: Request<Streaming<LogChunk>>,
     ) -> Result<Response<Self::AppendLogStream>, Status> {
-        none()
+        let state = (request.into_inner(), self.reading.subscribe());
+        let acks = futures::stream::unfold(state, |(mut chunks, mut reading)| async {
+            reading.wait_for(|reading| *reading).await.ok()?;
+            let chunk = chunks.message().await.ok()??;
+            let offset = chunk.offset + chunk.data.len() as u64;
+            Some((Ok(LogAck { offset }), (chunks, reading)))
+        });
+        Ok(Response::new(Box::pin(acks)))
     }
 
     async fn progress(

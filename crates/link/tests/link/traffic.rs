@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 use futures::StreamExt;
 use link::client::RunnerClient;
 use link::{Transport, client::Connection};
-use protocol::v1::{DownloadRequest, HeartbeatRequest, UploadChunk, UploadResponse};
+use protocol::v1::{DownloadRequest, HeartbeatRequest, LogChunk, UploadChunk, UploadResponse};
 use tokio::task::JoinSet;
 
 use crate::gateway::*;
@@ -30,9 +30,8 @@ async fn beat(connection: &Connection, sequence: u64) {
         sequence,
         ..Default::default()
     };
-    let beating = connection.control();
-    let mut beating = beating;
-    let answer = soon("a heart-beat", beating.heartbeat(request))
+    let mut control = connection.control();
+    let answer = soon("a heart-beat", control.heartbeat(request))
         .await
         .unwrap();
     assert_eq!(answer.into_inner().sequence, sequence);
@@ -62,6 +61,43 @@ async fn heartbeats_flow_while_an_upload_is_stuck() {
             .unwrap();
         assert_eq!(uploaded.disposition, "stored");
         assert_eq!(gateway.stub.uploaded.load(Ordering::Relaxed), before + SIZE);
+    }
+}
+
+/// Over TCP logs share the connection with the heart-beats: each log that is not read fills its own
+/// window, and all of them together must not fill the connection's.
+#[tokio::test(flavor = "multi_thread")]
+async fn heartbeats_flow_while_every_log_is_stuck() {
+    const LOGS: usize = 20;
+    const CHUNKS: u64 = 32;
+    let gateway = TestGateway::start().await;
+    for transport in BOTH {
+        gateway.stub.reading.send_replace(false);
+        let (connection, _) = connect(&gateway.connector(transport)).await.unwrap();
+        let mut tasks = JoinSet::new();
+        for _ in 0..LOGS {
+            let mut job = connection.open_job().await.unwrap();
+            tasks.spawn(async move {
+                let step = protocol::MAX_LOG_CHUNK as u64;
+                let chunks = (0..CHUNKS).map(move |number| LogChunk {
+                    offset: number * step,
+                    data: vec![b'x'; protocol::MAX_LOG_CHUNK].into(),
+                    ..Default::default()
+                });
+                let acks = job.append_log(futures::stream::iter(chunks)).await.unwrap();
+                let last = acks
+                    .into_inner()
+                    .fold(0, |_, ack| async { ack.unwrap().offset });
+                assert_eq!(last.await, CHUNKS * step);
+            });
+        }
+        for sequence in 0..50 {
+            beat(&connection, sequence).await;
+        }
+        gateway.stub.reading.send_replace(true);
+        for _ in 0..LOGS {
+            soon("a log", tasks.join_next()).await.unwrap().unwrap();
+        }
     }
 }
 
@@ -132,7 +168,7 @@ async fn a_runner_that_moves_in_mid_upload_goes_on() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn more_jobs_than_streams_share_the_control_session() {
+async fn more_jobs_than_streams_get_on() {
     let gateway = TestGateway::start().await;
     for transport in BOTH {
         let (connection, _) = connect(&gateway.connector(transport)).await.unwrap();
