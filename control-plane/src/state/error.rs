@@ -15,7 +15,10 @@ pub enum StateError {
     #[error("the body can't be read: {detail}")]
     Malformed { detail: String },
     #[error("{detail}")]
-    Invalid { pointer: &'static str, detail: String },
+    Invalid {
+        pointer: &'static str,
+        detail: String,
+    },
     #[error("the workspace is not locked; lock it before writing its state")]
     NotLocked,
     #[error("the workspace is locked by {holder}; its state can be written by its holder only")]
@@ -53,6 +56,13 @@ pub enum StateError {
     Fault(#[from] Fault),
 }
 
+impl StateError {
+    /// What the workspaces slice says, if it is that.
+    fn of_workspace(&self) -> Option<&WorkspaceError> {
+        if let Self::Workspace(error) = self { Some(error) } else { None }
+    }
+}
+
 impl From<db::Error> for StateError {
     fn from(error: db::Error) -> Self {
         Self::Fault(error.into())
@@ -77,7 +87,7 @@ impl Problem for StateError {
             Self::Refused(Refusal::OtherLineage { .. }) => "state.other-lineage",
             Self::Refused(Refusal::OlderSerial { .. }) => "state.older-serial",
             Self::Refused(Refusal::SerialTaken { .. }) => "state.serial-taken",
-            Self::WrongMd5 { .. } => "state.wrong-md5",
+            Self::WrongMd5 { .. } => "state.wrong-checksum",
             Self::NotAsAnnounced { .. } => "state.not-as-announced",
             Self::Unreadable { .. } => "state.unreadable",
             Self::EncryptedByClient => "state.encrypted-by-client",
@@ -117,18 +127,16 @@ impl Problem for StateError {
     }
 
     fn pointer(&self) -> Option<&str> {
-        match self {
-            Self::Invalid { pointer, .. } => Some(pointer),
-            Self::Workspace(error) => error.pointer(),
-            _ => None,
+        if let Self::Invalid { pointer, .. } = self {
+            return Some(pointer);
         }
+        self.of_workspace().and_then(Problem::pointer)
     }
 
     fn denied(&self) -> Option<&Denied> {
-        match self {
-            Self::Denied(denied) => Some(denied),
-            Self::Workspace(error) => error.denied(),
-            _ => None,
+        if let Self::Denied(denied) = self {
+            return Some(denied);
         }
+        self.of_workspace().and_then(Problem::denied)
     }
 }

@@ -28,7 +28,7 @@ pub async fn roll_back(
     app: &App,
     ctx: &Context,
     workspace: &WorkspaceId,
-    target: &StateVersionId,
+    target: Option<&StateVersionId>,
 ) -> Result<StateVersion> {
     check_may_create(app, ctx, workspace).await?;
     let tenant = ctx.tenant();
@@ -36,19 +36,26 @@ pub async fn roll_back(
     let found = workspaces::find(&mut conn, &tenant, workspace)
         .await?
         .ok_or(StateError::NotFound)?;
-    let target = store::find(&mut conn, &tenant, target)
-        .await?
+    let target = match target {
+        Some(target) => store::find(&mut conn, &tenant, target).await?,
+        None => None,
+    };
+    let target = target
         .filter(|it| it.workspace_id == *workspace && it.status == StateStatus::Finalized)
         .ok_or_else(|| StateError::Invalid {
             pointer: "/data/relationships/rollback-state-version",
-            detail: "no such state version in this workspace".to_owned(),
+            detail: "name a state version of this workspace to go back to".to_owned(),
         })?;
-    let current =
-        current_of(&mut conn, &tenant, &found).await?.ok_or(StateError::NothingToRollBack)?;
+    let current = current_of(&mut conn, &tenant, &found)
+        .await?
+        .ok_or(StateError::NothingToRollBack)?;
     drop(conn);
     // The bytes of the target stay its own, so the copy is always another object: its serial can't
     // be higher than the current one, unless a forced push put the current one lower.
-    let floor = StateVersion { serial: current.serial.max(target.serial), ..current.clone() };
+    let floor = StateVersion {
+        serial: current.serial.max(target.serial),
+        ..current.clone()
+    };
     let prepared = ready_to_follow(app, &tenant, &target, Some(&floor)).await?;
 
     let mut tx = app.db.begin().await?;

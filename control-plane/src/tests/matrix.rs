@@ -6,6 +6,8 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use db::Db;
 use domain::access::Role;
 use http::Method;
@@ -124,7 +126,10 @@ impl Scene {
             .await
             .expect(201)
             .id();
+        let (state, output) = current_state(app, &team).await;
         let parameters = BTreeMap::from([
+            ("state_version_id", state),
+            ("output_id", output),
             ("organization", team.environment.name.clone()),
             ("name", team.workspace.name.clone()),
             ("workspace_id", team.workspace.id.to_string()),
@@ -174,6 +179,30 @@ impl Scene {
         }
         Ok(path + &self.fill(&row.query))
     }
+}
+
+/// The ids of the workspace's current state, which has a JSON form, and of its output.
+async fn current_state(app: &TestApp, team: &Team) -> (String, String) {
+    let path = |rest: &str| format!("/api/v2/workspaces/{}/{rest}", team.workspace.id);
+    app.post(path("actions/lock")).by(&team.admin).await.expect(200);
+    let content = serde_json::json!({
+        "version": 4, "serial": 1, "lineage": "l", "resources": [],
+        "outputs": { "ip": { "value": "10.0.0.1", "type": "string" } },
+    });
+    let state = app
+        .post(path("state-versions"))
+        .by(&team.admin)
+        .attributes("state-versions", serde_json::json!({
+            "state": STANDARD.encode(content.to_string()),
+            "json-state": STANDARD.encode("{}"),
+        }))
+        .await
+        .expect(201)
+        .id();
+    app.post(path("actions/unlock")).by(&team.admin).await.expect(200);
+    let outputs = app.get(path("current-state-version-outputs")).by(&team.admin).await;
+    let output = outputs.expect(200).data()[0]["id"].as_str().unwrap().to_owned();
+    (state, output)
 }
 
 async fn observe(

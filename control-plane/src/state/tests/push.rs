@@ -25,6 +25,11 @@ both_databases! { MIGRATOR;
         assert_eq!(announced.attribute("status"), "pending");
         assert_eq!(announced.headers["x-terraform-snapshot-interval"], "20");
         current(&app, &team).await.expect(404);
+        let path = format!("/api/v2/state-versions/{}", announced.id());
+        let read = app.get(&path).by(&team.admin).await.expect(200);
+        assert!(read.attribute("hosted-state-upload-url").is_string());
+        let read = app.get(&path).by(&team.reader).await.expect(200);
+        assert_eq!(read.attribute("hosted-state-upload-url"), json!(null), "not a reader's");
         let waiting = unlock(&app, &team, &team.admin).await.expect(422);
         assert!(waiting.text().contains("latest state version is still pending"));
 
@@ -104,7 +109,7 @@ both_databases! { MIGRATOR;
         let (app, team) = setup(db).await;
         let content = state(1, "l", "a");
         for (sent, told, code) in [
-            (content.replace("10.0.0.1", "10.0.0.2"), content.clone(), "state.wrong-md5"),
+            (content.replace("10.0.0.1", "10.0.0.2"), content.clone(), "state.wrong-checksum"),
             ("garbage".to_owned(), "garbage".to_owned(), "state.unreadable"),
             (content[..content.len() - 9].to_owned(), content[..content.len() - 9].to_owned(),
                 "state.unreadable"),
@@ -289,7 +294,7 @@ both_databases! { MIGRATOR;
             (json!({ "serial": "1", "md5": md5_of("") }), 422, "state.invalid"),
             (json!({ "state": "%%%" }), 422, "state.invalid"),
             (json!({ "state": STANDARD.encode("garbage") }), 422, "state.unreadable"),
-            (json!({ "state": content, "md5": md5_of("other") }), 422, "state.wrong-md5"),
+            (json!({ "state": content, "md5": md5_of("other") }), 422, "state.wrong-checksum"),
             (json!({ "state": content, "serial": 2 }), 422, "state.not-as-announced"),
             (json!({ "state": content, "lineage": "m" }), 422, "state.not-as-announced"),
         ] {
