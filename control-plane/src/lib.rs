@@ -13,6 +13,8 @@ pub mod http;
 pub mod iam;
 pub mod objects;
 pub mod problem;
+pub mod rpc;
+pub mod runners;
 pub mod runs;
 pub mod schema;
 pub mod serve;
