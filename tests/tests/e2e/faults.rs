@@ -9,16 +9,16 @@ use tests::{Answer, Api, Dev, Options, Runner, wait};
 use crate::cli_cancel::recorded_ids;
 
 /// A server without a runner of its own, so that the test decides over its life.
-struct Stage {
-    api: Api,
-    cloud: FakeCloud,
-    workspace: String,
-    runner: Runner,
+pub(crate) struct Stage {
+    pub(crate) api: Api,
+    pub(crate) cloud: FakeCloud,
+    pub(crate) workspace: String,
+    pub(crate) runner: Runner,
     dev: Dev,
 }
 
 /// `count` objects, each `delay` milliseconds in the making.
-fn objects(cloud: &FakeCloud, count: u32, delay: u32, pad_kib: u32) -> String {
+pub(crate) fn objects(cloud: &FakeCloud, count: u32, delay: u32, pad_kib: u32) -> String {
     format!(
         r#"
 terraform {{
@@ -39,7 +39,7 @@ resource "sandbox_object" "a" {{
 }
 
 impl Stage {
-    async fn set(executor: &'static str) -> Self {
+    pub(crate) async fn set(executor: &'static str) -> Self {
         let arguments = vec!["--no-runner".to_owned()];
         let dev = Dev::start_with(Options {
             runners: 0,
@@ -65,19 +65,25 @@ impl Stage {
     }
 
     /// Starts a run that applies by itself; gives its id.
-    async fn apply(&self, configuration: &str) -> String {
-        let files = [("main.tf", configuration)];
-        let version = self
-            .api
-            .upload(&self.workspace, &files, json!({"auto-queue-runs": false}))
-            .await;
-        self.api
-            .run(&self.workspace, &version, json!({"auto-apply": true}))
+    pub(crate) async fn apply(&self, configuration: &str) -> String {
+        self.start(configuration, json!({"auto-apply": true})).await
+    }
+
+    /// As [`Self::apply`], for states so large that a refresh would be most of the test.
+    pub(crate) async fn apply_without_refresh(&self, configuration: &str) -> String {
+        self.start(configuration, json!({"auto-apply": true, "refresh": false}))
             .await
     }
 
+    async fn start(&self, configuration: &str, attributes: Value) -> String {
+        let files = [("main.tf", configuration)];
+        let unqueued = json!({"auto-queue-runs": false});
+        let version = self.api.upload(&self.workspace, &files, unqueued).await;
+        self.api.run(&self.workspace, &version, attributes).await
+    }
+
     /// Waits until the apply has made some objects and is not done.
-    async fn mid_apply(&self, run: &str, at_least: usize) {
+    pub(crate) async fn mid_apply(&self, run: &str, at_least: usize) {
         self.api.run_status(run, &["applying"]).await;
         wait::blocking("some objects are made", || {
             self.cloud.ids("sandbox_object").len() >= at_least
@@ -103,7 +109,7 @@ impl Stage {
     }
 
     /// What exists and is neither in the state nor listed as possibly unrecorded.
-    async fn lost(&self, run: &str) -> Vec<String> {
+    pub(crate) async fn lost(&self, run: &str) -> Vec<String> {
         let mut known: BTreeSet<String> = BTreeSet::new();
         if self.api.serial(&self.workspace).await.is_some() {
             known.extend(recorded_ids(&self.api.state(&self.workspace).await));
@@ -128,7 +134,7 @@ impl Stage {
     }
 
     /// Waits until the uncertain run has been resolved by what the runner brought back.
-    async fn resolved(&self, run: &str) -> Answer {
+    pub(crate) async fn resolved(&self, run: &str) -> Answer {
         let run = self
             .api
             .run_status(run, &["errored", "applied", "canceled"])
@@ -320,123 +326,4 @@ async fn two_runners_never_do_the_same_job() {
         assert_eq!(ended.attribute("status"), "applied");
     }
     assert_eq!(stage.cloud.ids("sandbox_object").len(), 18);
-}
-
-/// A state of 3 MB, killed at a random moment: never empty, never torn, never behind the journal.
-async fn killed_at_random(mode: &str) {
-    let tries = tries();
-    let mut stage = Stage::set("process").await;
-    let settings = json!({"data": {"type": "workspaces", "attributes": {"state-mode": mode}}});
-    let path = format!("workspaces/{}", stage.workspace);
-    stage.api.patch(&path, settings).await.expect(200);
-    // 50 objects of 64 KiB make the state; what follows changes them one by one.
-    let first = stage.apply(&objects(&stage.cloud, 50, 0, 64)).await;
-    stage.api.run_status(&first, &["applied"]).await;
-    let mut count = 50;
-    for attempt in 0..tries {
-        let serial = stage.api.serial(&stage.workspace).await.unwrap();
-        count += 20;
-        let run = stage.apply(&objects(&stage.cloud, count, 100, 64)).await;
-        let before = stage.cloud.ids("sandbox_object").len();
-        stage.mid_apply(&run, before + 2 + attempt % 7).await;
-        stage.runner.power_cut();
-        stage.runner.restart();
-        stage.resolved(&run).await;
-        assert!(stage.api.serial(&stage.workspace).await.unwrap() >= serial);
-        let state = stage.api.state(&stage.workspace).await;
-        assert!(recorded_ids(&state).len() >= 50, "a whole state is current");
-        let lost = stage.lost(&run).await;
-        assert!(
-            lost.len() <= 10,
-            "{mode}: {} neither recorded nor reported",
-            lost.len()
-        );
-        // The next try starts from what is there: nothing else may lie about.
-        for id in lost {
-            std::fs::remove_file(stage.cloud.file("sandbox_object", &id)).unwrap();
-        }
-        count = u32::try_from(recorded_ids(&state).len()).unwrap();
-    }
-}
-
-/// A dozen in CI, more on demand.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "lets a person ask for more tries"
-)]
-fn tries() -> usize {
-    std::env::var("TERRANE_KILL_TRIES")
-        .ok()
-        .and_then(|it| it.parse().ok())
-        .unwrap_or(12)
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn large_states_survive_kills_in_local_mode() {
-    killed_at_random("local").await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn large_states_survive_kills_in_http_mode() {
-    killed_at_random("http").await;
-}
-
-/// The measure of the two tests above: without Terrane the same kills do tear the state.
-#[tokio::test(flavor = "multi_thread")]
-async fn bare_terraform_loses_the_state_in_the_same_kills() {
-    let cloud = FakeCloud::start();
-    let mirror = testkit::programs::provider_mirror();
-    let directory = tempfile::tempdir().unwrap();
-    let cli = directory.path().join("cli.tfrc");
-    std::fs::write(&cli, workshop::provider::cli_configuration(&mirror)).unwrap();
-    let terraform = |arguments: &[&str]| {
-        let mut command = std::process::Command::new(testkit::programs::terraform());
-        command
-            .args(arguments)
-            .current_dir(directory.path())
-            .env("TF_CLI_CONFIG_FILE", &cli);
-        command.env("CHECKPOINT_DISABLE", "1");
-        command
-            .stdin(std::process::Stdio::null())
-            .stdout(std::process::Stdio::null());
-        command.stderr(std::process::Stdio::null());
-        command
-    };
-    let write = |count: u32| {
-        let text = objects(&cloud, count, 100, 64);
-        std::fs::write(directory.path().join("main.tf"), text).unwrap();
-    };
-    write(50);
-    assert!(terraform(&["init"]).status().unwrap().success());
-    assert!(
-        terraform(&["apply", "-auto-approve"])
-            .status()
-            .unwrap()
-            .success()
-    );
-    let state = directory.path().join("terraform.tfstate");
-    let good = std::fs::read(&state).unwrap();
-    let (mut broken, mut count) = (0, 50);
-    let tries = tries();
-    for attempt in 0..tries {
-        count += 20;
-        write(count);
-        let before = cloud.ids("sandbox_object").len();
-        let mut apply = terraform(&["apply", "-auto-approve"]).spawn().unwrap();
-        wait::blocking("it is under way", || {
-            cloud.ids("sandbox_object").len() >= before + 2 + attempt % 7
-        });
-        apply.kill().unwrap();
-        apply.wait().unwrap();
-        let left = std::fs::read(&state).unwrap();
-        if serde_json::from_slice::<Value>(&left).is_err() {
-            broken += 1;
-        }
-        std::fs::write(&state, &good).unwrap();
-    }
-    eprintln!("bare terraform: {broken} of {tries} states were empty or torn");
-    assert!(
-        broken > 0,
-        "the kills don't hit the window: the tests above prove nothing"
-    );
 }

@@ -14,6 +14,7 @@ mod dev;
 mod faults;
 mod fetch;
 mod jobs;
+mod large_states;
 mod login;
 mod migration;
 mod state_commands;
