@@ -112,6 +112,7 @@ impl View<'_> {
             state_version: 4,
             terraform_version: version.terraform_version.clone(),
             intermediate: version.intermediate,
+            // Clients wait for it; what can't be indexed never will be.
             resources_processed: whole,
             modules: summary.modules,
             providers: summary.providers,

@@ -1,5 +1,6 @@
 //! What is in the bytes of a state: its index, or that only the client can read it, or that they are
-//! no state at all.
+//! no state at all. A whole state that can't be indexed is kept without an index: it is newer than
+//! this program, or larger than anything it was made for, and refusing it would lose it.
 
 use std::io::Read;
 
@@ -7,6 +8,7 @@ use struson::reader::{JsonReader, JsonStreamReader, ReaderError, ValueType};
 use terraform::state::{Head, Output, StateError as ParseError};
 
 use super::summary::Summary;
+use crate::http::error::chain;
 use crate::objects::{Object, ObjectError, pipe};
 
 /// What a stored state turned out to be.
@@ -45,6 +47,16 @@ pub(super) async fn examine(object: &Object) -> Result<Contents, ObjectError> {
         Ok(index) => return Ok(Contents::State(Box::new(index))),
         Err(error) => error,
     };
+    let head = pipe::read_blocking(object.stream_from(0), |reader| terraform::state::head(reader))
+        .await
+        .map_err(ObjectError::of_reading)?;
+    if let Ok(head) = head
+        && i64::try_from(head.serial).is_ok()
+    {
+        tracing::warn!(error = chain(&error), "a state is kept without an index");
+        let summary = Summary::unindexed();
+        return Ok(Contents::State(Box::new(Index { head, summary, outputs: Vec::new() })));
+    }
     let encrypted = pipe::read_blocking(object.stream_from(0), |reader| is_encrypted(reader))
         .await
         .map_err(ObjectError::of_reading)?;

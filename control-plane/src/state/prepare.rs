@@ -26,7 +26,7 @@ pub(super) struct Prepared {
     pub outputs: Vec<OutputRow>,
 }
 
-/// Reads a stored state. `announced_outputs` are used when only the client can read it.
+/// Reads a stored state. `announced_outputs` are used when only the client can read its own.
 ///
 /// # Errors
 /// [`StateError::Unreadable`] when it is no whole state.
@@ -40,12 +40,17 @@ pub(super) async fn prepare(
     match examine(&object).await? {
         Contents::State(index) => {
             let serial = i64::try_from(index.head.serial).unwrap_or(i64::MAX);
+            let outputs = if index.summary.unindexed {
+                announced_outputs.map(outputs::parse_announced).unwrap_or_default()
+            } else {
+                index.outputs
+            };
             Ok(Prepared {
                 stored,
                 head: Some((serial, index.head.lineage)),
                 terraform_version: Some(index.head.terraform_version).filter(|it| !it.is_empty()),
                 summary: index.summary,
-                outputs: outputs::seal(app, tenant, index.outputs).await?,
+                outputs: outputs::seal(app, tenant, outputs).await?,
             })
         }
         Contents::Opaque => {

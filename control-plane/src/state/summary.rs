@@ -18,6 +18,8 @@ pub(super) type Counts = BTreeMap<String, i64>;
 pub struct Summary {
     /// Encrypted by the client: nothing else is known.
     pub opaque: bool,
+    /// Whole, but beyond what can be indexed: nothing of its resources is known.
+    pub unindexed: bool,
     /// Instances of managed resources.
     pub managed: i64,
     /// Instances of data sources.
@@ -45,6 +47,10 @@ pub struct ResourceLine {
 impl Summary {
     pub(super) fn opaque() -> Self {
         Self { opaque: true, ..Self::default() }
+    }
+
+    pub(super) fn unindexed() -> Self {
+        Self { unindexed: true, ..Self::default() }
     }
 
     pub(super) fn of(state: &State) -> Self {
@@ -87,7 +93,7 @@ impl Summary {
     /// What a workspace with this state manages. Something, if nobody can tell: a workspace is only
     /// deleted without force when it manages nothing.
     pub(super) fn resource_count(&self) -> i64 {
-        if self.opaque { 1 } else { self.managed }
+        if self.opaque || self.unindexed { 1 } else { self.managed }
     }
 }
 

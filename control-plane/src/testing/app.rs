@@ -21,7 +21,7 @@ use crate::tenancy::Keyring;
 pub(crate) struct TestApp {
     app: Arc<App>,
     pub(super) router: Router,
-    _blobs: TempDir,
+    _blobs: Option<TempDir>,
 }
 
 impl Deref for TestApp {
@@ -43,28 +43,29 @@ impl TestApp {
         Self::with_clock(db, Clock::Fixed(Arc::new(Mutex::new(time))))
     }
 
-    fn with_clock(db: Db, clock: Clock) -> Self {
+    /// With other limits than the default ones.
+    pub(crate) fn with_limits(db: Db, change: impl FnOnce(&mut Limits)) -> Self {
         let directory = TempDir::new().unwrap();
-        let installation = vault::Keyring::new(InstallationKey::generate(), Vec::new());
-        let app = Arc::new(App {
-            db,
-            blobs: BlobStore::local(directory.path()).unwrap(),
-            signer: installation.signer("url"),
-            keys: Keyring::new(installation),
-            clock,
-            installation: Installation {
-                public_url: "https://terrane.test".parse().unwrap(),
-                limits: Limits::default(),
-                timing: Timing::default(),
-            },
-            signals: Signals::default(),
-        });
-        Self { router: crate::http::router(Arc::clone(&app)), app, _blobs: directory }
+        let blobs = BlobStore::local(directory.path()).unwrap();
+        let mut app = assemble(db, Clock::System, blobs);
+        change(&mut app.installation.limits);
+        Self::start(app, Some(directory))
     }
 
-    /// For what keeps the app, as tasks do.
-    pub(crate) fn shared(&self) -> Arc<App> {
-        Arc::clone(&self.app)
+    /// With blobs in a store of the test's own.
+    pub(crate) fn with_blobs(db: Db, blobs: BlobStore) -> Self {
+        Self::start(assemble(db, Clock::System, blobs), None)
+    }
+
+    fn with_clock(db: Db, clock: Clock) -> Self {
+        let directory = TempDir::new().unwrap();
+        let blobs = BlobStore::local(directory.path()).unwrap();
+        Self::start(assemble(db, clock, blobs), Some(directory))
+    }
+
+    fn start(app: App, directory: Option<TempDir>) -> Self {
+        let app = Arc::new(app);
+        Self { router: crate::http::router(Arc::clone(&app)), app, _blobs: directory }
     }
 
     /// Moves a fixed clock.
@@ -91,11 +92,24 @@ impl TestApp {
         self.call(Method::PATCH, path)
     }
 
-    pub(crate) fn put(&self, path: impl Into<String>) -> Call<'_> {
-        self.call(Method::PUT, path)
-    }
-
     pub(crate) fn delete(&self, path: impl Into<String>) -> Call<'_> {
         self.call(Method::DELETE, path)
+    }
+}
+
+fn assemble(db: Db, clock: Clock, blobs: BlobStore) -> App {
+    let installation = vault::Keyring::new(InstallationKey::generate(), Vec::new());
+    App {
+        db,
+        blobs,
+        signer: installation.signer("url"),
+        keys: Keyring::new(installation),
+        clock,
+        installation: Installation {
+            public_url: "https://terrane.test".parse().unwrap(),
+            limits: Limits::default(),
+            timing: Timing::default(),
+        },
+        signals: Signals::default(),
     }
 }

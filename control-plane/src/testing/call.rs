@@ -48,6 +48,12 @@ impl<'a> Call<'a> {
         self.header(header::CONTENT_TYPE, media_type)
     }
 
+    /// A body of any length, as it comes.
+    pub(crate) fn streaming(mut self, media_type: &str, body: Body) -> Self {
+        *self.request.body_mut() = body;
+        self.header(header::CONTENT_TYPE, media_type)
+    }
+
     pub(crate) fn json(self, body: &Value) -> Self {
         self.body(JSON_API, body.to_string())
     }

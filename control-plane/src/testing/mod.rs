@@ -15,8 +15,10 @@
 
 mod app;
 mod call;
+mod flaky;
 mod tenants;
 
 pub(crate) use app::TestApp;
 pub(crate) use call::Answer;
+pub(crate) use flaky::{Flaky, Switches};
 pub(crate) use tenants::{Team, TestRun, TestUser};

@@ -1,12 +1,12 @@
 //! What a state holds, without the attributes.
 
-use std::io::Read;
+use std::io::{self, Read, Write};
 
 use serde_json::value::RawValue;
 use struson::reader::{JsonReader, ValueType};
 use struson::writer::{JsonStreamWriter, JsonWriter};
 
-use super::reader::{Body, Json, expect, is_null, text};
+use super::reader::{Body, Json, expect, is_null, short_text, text};
 use super::{Head, Raw, StateError};
 use crate::address::{InstanceKey, Mode, ModuleStep, ResourceAddress, parse_module_path};
 
@@ -172,18 +172,41 @@ fn output<R: Read>(json: &mut Json<R>, name: String) -> Result<Output, StateErro
 }
 
 fn raw<R: Read>(json: &mut Json<R>) -> Result<Raw, StateError> {
-    let mut bytes = Vec::new();
-    let mut writer = JsonStreamWriter::new(&mut bytes);
-    json.transfer_to(&mut writer).map_err(StateError::Copy)?;
-    writer.finish_document().map_err(StateError::Write)?;
-    if bytes.len() > MAX_OUTPUT {
+    let mut copy = Bounded::default();
+    let mut writer = JsonStreamWriter::new(&mut copy);
+    let copied = json.transfer_to(&mut writer).map_err(StateError::Copy);
+    let written = copied.and_then(|()| writer.finish_document().map(drop).map_err(StateError::Write));
+    if copy.full {
         return Err(StateError::TooMany {
             what: "bytes in one output",
             limit: MAX_OUTPUT,
         });
     }
-    let text = String::from_utf8(bytes).map_err(|_| StateError::Field { field: "value" })?;
+    written?;
+    let text = String::from_utf8(copy.bytes).map_err(|_| StateError::Field { field: "value" })?;
     RawValue::from_string(text).map_err(|_| StateError::Field { field: "value" })
+}
+
+/// Takes bytes up to [`MAX_OUTPUT`].
+#[derive(Default)]
+struct Bounded {
+    bytes: Vec<u8>,
+    full: bool,
+}
+
+impl Write for Bounded {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.bytes.len() + bytes.len() > MAX_OUTPUT {
+            self.full = true;
+            return Err(io::Error::other("an output is too large"));
+        }
+        self.bytes.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 fn resource<R: Read>(json: &mut Json<R>) -> Result<Resource, StateError> {
@@ -292,7 +315,7 @@ fn id<R: Read>(json: &mut Json<R>) -> Result<Option<String>, StateError> {
     json.begin_object()?;
     while json.has_next()? {
         if json.next_name()? == "id" && json.peek()? == ValueType::String {
-            id = Some(text(json, "id")?);
+            id = short_text(json)?;
         } else {
             json.skip_value()?;
         }

@@ -33,6 +33,8 @@ pub enum StateError {
     /// Empty, torn, or no JSON at all.
     #[error("the state is not whole JSON")]
     Torn(#[source] struson::reader::ReaderError),
+    #[error("a text of the state can't be read")]
+    Text(#[source] std::io::Error),
     #[error("the state could not be copied")]
     Copy(#[source] struson::reader::TransferError),
     #[error("the state is of format version {found:?}; only version 4 can be read")]
@@ -177,6 +179,14 @@ mod tests {
         assert_eq!(state.head, read(STATE.as_bytes()).unwrap().head);
         assert_eq!((state.outputs.len(), state.resources.len()), (2, 0));
         assert!(!String::from_utf8(reduced).unwrap().contains("aws_instance"));
+    }
+
+    #[test]
+    fn an_id_too_long_to_keep_is_left_out() {
+        let long = STATE.replace("i-1", &"x".repeat(20_000));
+        let state = read(long.as_bytes()).unwrap();
+        assert_eq!(state.resources[0].instances[0].id, None);
+        assert_eq!(state.resources[0].instances[1].id.as_deref(), Some("i-2"));
     }
 
     proptest! {

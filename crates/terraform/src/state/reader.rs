@@ -79,12 +79,23 @@ const MAX_TEXT: usize = 16 * 1024;
 
 pub(super) fn text<R: Read>(json: &mut Json<R>, field: &'static str) -> Result<String, StateError> {
     expect(json, ValueType::String, field)?;
-    let text = json.next_string()?;
-    if text.len() > MAX_TEXT {
-        Err(StateError::Field { field })
-    } else {
-        Ok(text)
+    short_text(json)?.ok_or(StateError::Field { field })
+}
+
+/// The next value, a text, if it isn't longer than what is kept. However long, it is never held.
+pub(super) fn short_text<R: Read>(json: &mut Json<R>) -> Result<Option<String>, StateError> {
+    let mut bytes = Vec::new();
+    let mut text = json.next_string_reader()?;
+    let length = (&mut text)
+        .take(MAX_TEXT as u64 + 1)
+        .read_to_end(&mut bytes)
+        .map_err(StateError::Text)?;
+    if length > MAX_TEXT {
+        std::io::copy(&mut text, &mut std::io::sink()).map_err(StateError::Text)?;
+        return Ok(None);
     }
+    drop(text);
+    Ok(String::from_utf8(bytes).ok())
 }
 
 /// Fails with the field's name unless the next value is of this kind.
