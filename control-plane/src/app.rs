@@ -1,14 +1,12 @@
 //! The composition root: what every use case may reach.
 
-use std::sync::Arc;
-
 use blob::BlobStore;
 use db::Db;
-use tokio::sync::Notify;
 use url::Url;
 use vault::Signer;
 
 use crate::clock::Clock;
+use crate::supervise::Wake;
 use crate::tenancy::Keyring;
 
 /// Facts of this installation that use cases need.
@@ -67,29 +65,15 @@ impl Default for Timing {
     }
 }
 
-/// A wake-up for a reconciler: coalesced, and never needed for correctness.
-#[derive(Debug, Default, Clone)]
-pub struct Signal(Arc<Notify>);
-
-impl Signal {
-    pub fn wake(&self) {
-        self.0.notify_one();
-    }
-
-    pub async fn woken(&self) {
-        self.0.notified().await;
-    }
-}
-
 /// What wakes whom inside this process.
-#[derive(Debug, Default, Clone)]
+#[derive(Default, Clone)]
 pub struct Signals {
     /// A run may have become startable.
-    pub queue: Signal,
+    pub queue: Wake,
     /// A job may have become offerable, or a runner free.
-    pub dispatch: Signal,
+    pub dispatch: Wake,
     /// A log phase ended and can be compacted.
-    pub logs: Signal,
+    pub logs: Wake,
 }
 
 /// Everything a use case may reach. Cloned by reference only.

@@ -4,6 +4,7 @@ use super::machine::Illegal;
 use crate::iam::Denied;
 use crate::objects::ObjectError;
 use crate::problem::{Fault, Kind, Problem};
+use crate::state::StateError;
 use crate::workspaces::WorkspaceError;
 
 #[derive(Debug, thiserror::Error)]
@@ -32,6 +33,8 @@ pub enum RunError {
     Workspace(#[from] WorkspaceError),
     #[error(transparent)]
     Object(#[from] ObjectError),
+    #[error(transparent)]
+    State(#[from] StateError),
     #[error(transparent)]
     Fault(#[from] Fault),
 }
@@ -75,6 +78,7 @@ impl Problem for RunError {
             Self::LogGap { .. } => "jobs.log-gap",
             Self::Workspace(error) => error.code(),
             Self::Object(error) => error.code(),
+            Self::State(error) => error.code(),
             Self::Fault(fault) => fault.code(),
         }
     }
@@ -92,6 +96,7 @@ impl Problem for RunError {
             | Self::LogGap { .. } => Kind::Conflict,
             Self::Workspace(error) => error.kind(),
             Self::Object(error) => error.kind(),
+            Self::State(error) => error.kind(),
             Self::Fault(fault) => fault.kind(),
         }
     }

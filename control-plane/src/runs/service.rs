@@ -595,3 +595,12 @@ pub(crate) async fn attach_artefact(
     crate::objects::own(tx, tenant, blob).await?;
     Ok(())
 }
+
+/// A run of the tenant, for use cases that have authorised otherwise.
+pub(crate) async fn find(
+    conn: &mut db::Conn,
+    tenant: &Tenant,
+    id: &RunId,
+) -> Result<Option<Run>> {
+    Ok(store::find(conn, tenant, id).await?)
+}

@@ -37,7 +37,7 @@ impl Directive {
         }
     }
 
-    fn read(text: &str) -> Self {
+    pub fn read(text: &str) -> Self {
         match text {
             "cancel" => Self::Cancel,
             "force-cancel" => Self::ForceCancel,
@@ -407,6 +407,25 @@ pub async fn progress(
     }
     tx.commit().await?;
     Ok(())
+}
+
+/// Jobs of which something else is wanted than to go on: held ones with a directive, and lately
+/// abandoned ones whose runner may not know yet.
+///
+/// # Errors
+/// The database's own.
+pub async fn wanted(app: &App) -> Result<Vec<Job>> {
+    let mut conn = app.db.acquire().await?;
+    let since = app.clock.now() - TimeDelta::minutes(1);
+    Ok(store::wanted(&mut conn, since).await?)
+}
+
+/// A job of the tenant, whatever its state.
+///
+/// # Errors
+/// The database's own.
+pub async fn find(conn: &mut db::Conn, tenant: &Tenant, id: &JobId) -> Result<Option<Job>> {
+    Ok(store::find(conn, tenant, id).await?)
 }
 
 /// Loads a job that this runner holds, inside the transaction of a write under its lease.

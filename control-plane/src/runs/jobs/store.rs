@@ -412,3 +412,17 @@ pub(crate) async fn runners_online(
     .fetch_scalar()
     .await
 }
+
+/// Jobs with something to tell their runners.
+pub(super) async fn wanted(conn: &mut Conn, abandoned_since: Timestamp) -> Result<Vec<Job>> {
+    conn.build(COLUMNS)
+        .push(
+            "WHERE runner_id IS NOT NULL AND ((status IN ('leased', 'out-of-contact')
+                AND directive <> 'continue') OR (status = 'abandoned' AND finished_at > ",
+        )
+        .bind(abandoned_since)
+        .push(")) LIMIT 1000")
+        .finish()
+        .fetch_all()
+        .await
+}

@@ -81,7 +81,6 @@ pub async fn append(
     }
     let sealed = app.keys.seal(&mut tx, tenant, &place(&log.id, log.size), fresh).await?;
     store::append(&mut tx, tenant, &log.id, log.size, added, sealed, app.clock.now()).await?;
-    tx.notify(crate::runs::transition::CHANGED);
     tx.commit().await?;
     Ok(end)
 }
