@@ -370,6 +370,17 @@ pub async fn pool_exists(
     store::pool_exists(conn, tenant, id).await
 }
 
+/// The pool of workspaces that name none.
+///
+/// # Errors
+/// The database's own.
+pub async fn default_pool(
+    conn: &mut db::Conn,
+    tenant: &Tenant,
+) -> std::result::Result<Option<RunnerPoolId>, db::Error> {
+    store::default_pool(conn, tenant).await
+}
+
 /// Makes a runner pool that accepts any sandbox.
 ///
 /// # Errors

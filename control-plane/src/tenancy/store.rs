@@ -281,6 +281,18 @@ pub(super) async fn pool_exists(
     Ok(count > 0)
 }
 
+pub(super) async fn default_pool(
+    conn: &mut Conn,
+    tenant: &Tenant,
+) -> Result<Option<RunnerPoolId>> {
+    let row: Option<(RunnerPoolId,)> = conn
+        .query("SELECT id FROM runner_pools WHERE account_id = $1 AND is_default")
+        .bind(tenant.account())
+        .fetch_optional()
+        .await?;
+    Ok(row.map(|(id,)| id))
+}
+
 pub(super) async fn insert_pool(
     conn: &mut Conn,
     tenant: &Tenant,
