@@ -9,7 +9,7 @@ use std::path::Path;
 ///
 /// # Errors
 /// The file system's own; the old file then stays.
-pub fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
+pub(crate) fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let directory = path.parent().unwrap_or(Path::new("."));
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(".tmp");
@@ -26,7 +26,7 @@ pub fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
 ///
 /// # Errors
 /// The file system's own.
-pub fn make_passage(path: &Path) -> io::Result<()> {
+pub(crate) fn make_passage(path: &Path) -> io::Result<()> {
     make_directory(path, 0o711)
 }
 
@@ -34,7 +34,7 @@ pub fn make_passage(path: &Path) -> io::Result<()> {
 ///
 /// # Errors
 /// The file system's own.
-pub fn make_directory(path: &Path, mode: u32) -> io::Result<()> {
+pub(crate) fn make_directory(path: &Path, mode: u32) -> io::Result<()> {
     std::fs::DirBuilder::new().recursive(true).mode(mode).create(path)?;
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode))
 }
@@ -43,7 +43,7 @@ pub fn make_directory(path: &Path, mode: u32) -> io::Result<()> {
 ///
 /// # Errors
 /// The file system's own.
-pub fn remove_if_there(path: &Path) -> io::Result<()> {
+pub(crate) fn remove_if_there(path: &Path) -> io::Result<()> {
     match std::fs::remove_file(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
         Ok(()) | Err(_) => Ok(()),

@@ -280,8 +280,9 @@ mod tests {
 
     #[tokio::test]
     async fn a_missing_version_says_what_to_do() {
+        let client = crate::http_client::for_downloads(None, None).unwrap();
         let data = tempfile::tempdir().unwrap();
-        let binaries = Binaries::new(data.path(), None, reqwest::Client::new());
+        let binaries = Binaries::new(data.path(), None, client);
         let error = binaries.find("terraform", "0.0.1").await.unwrap_err().to_string();
         assert!(error.contains("--terraform-mirror"), "{error}");
         assert!(binaries.find("terraform", "one").await.is_err());

@@ -8,6 +8,7 @@ use protocol::v1;
 
 use super::Identity;
 use crate::clock;
+use crate::wire::{Lane, Wire};
 
 /// Why there is no identity.
 #[derive(Debug, thiserror::Error)]
@@ -81,8 +82,29 @@ pub async fn recover(connector: &Connector, old: &Identity) -> Result<Identity, 
     Ok(renewed(old.key.clone(), answer.into_inner()))
 }
 
+/// A new key and certificate over the connection that there is.
+///
+/// # Errors
+/// [`EnrolError`].
+pub async fn renew(wire: &Wire, old: &Identity) -> Result<Identity, EnrolError> {
+    let made = generate_key_and_csr()?;
+    let csr: bytes::Bytes = made.csr_der.into();
+    let answer = wire
+        .call(Lane::Control, |mut client| {
+            let request = v1::RenewRequest { csr_der: csr.clone() };
+            async move { client.renew(request).await.map(tonic::Response::into_inner) }
+        })
+        .await
+        .map_err(|error| EnrolError::Refused(error.to_string()))?;
+    let mut identity = renewed(made.key, answer);
+    if identity.ca_der.is_empty() {
+        identity.ca_der.clone_from(&old.ca_der);
+    }
+    Ok(identity)
+}
+
 /// The identity of an answer to a request made with `key`.
-pub fn renewed(key: Secret<Vec<u8>>, answer: v1::Identity) -> Identity {
+fn renewed(key: Secret<Vec<u8>>, answer: v1::Identity) -> Identity {
     Identity {
         runner_id: answer.runner_id,
         key,

@@ -4,5 +4,5 @@
 mod enrol;
 mod store;
 
-pub use enrol::{EnrolError, enrol, recover, renewed};
+pub use enrol::{EnrolError, enrol, recover, renew};
 pub use store::{Identity, StoreError};

@@ -54,10 +54,11 @@ impl Identity {
     pub fn load(data: &Path) -> Result<Option<Self>, StoreError> {
         let path = data.join(FILE);
         let found: Option<OnDisk> = step::read_json(&path).map_err(|source| {
-            if source.kind() == io::ErrorKind::InvalidData {
-                StoreError::Damaged { path: path.clone() }
-            } else {
-                StoreError::Read { path: path.clone(), source }
+            match source.kind() {
+                io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof => {
+                    StoreError::Damaged { path: path.clone() }
+                }
+                _ => StoreError::Read { path: path.clone(), source },
             }
         })?;
         found

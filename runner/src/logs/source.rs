@@ -301,8 +301,9 @@ mod tests {
         let mut out = Vec::new();
         let mut rendering = Rendering::begin("", Secrets::new([]), &mut out);
         rendering.push(Form::Raw, b"a\x02b\x03c", &mut out);
+        rendering.end_segment(Form::Raw, &mut out);
         rendering.end("", &mut out);
-        assert_eq!(out, b"abc");
+        assert_eq!(out, b"abc\n");
     }
 
     #[test]

@@ -477,7 +477,8 @@ mod tests {
                 }
                 prop_assert!(core.jobs.len() + core.taking.len() <= 2);
                 let waits = core.deadline().is_some();
-                prop_assert!(waits || matches!(core.line, Line::Connecting { .. }));
+                let connecting = matches!(core.line, Line::Connecting { .. });
+                prop_assert!(waits || connecting);
             }
         }
     }

@@ -4,4 +4,4 @@
 //! no clock. [`shell`] connects, calls and waits as it is told.
 
 pub mod core;
-//pub mod shell;
+pub mod shell;
