@@ -119,6 +119,14 @@ pub fn find_program(name: &str) -> Option<PathBuf> {
     })
 }
 
+/// What a step may have open: enough for terraform and its providers, and no more than this process
+/// may give.
+pub fn most_open_files() -> u64 {
+    const ENOUGH: u64 = 65_536;
+    let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile);
+    limit.maximum.unwrap_or(ENOUGH).min(ENOUGH)
+}
+
 /// Kills every process of a user.
 pub fn kill_all_of(uid: u32) {
     use std::os::unix::fs::MetadataExt;

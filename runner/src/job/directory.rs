@@ -126,7 +126,7 @@ impl JobDirectory {
         if path.exists() {
             std::fs::remove_dir_all(&path)?;
         }
-        files::make_directory(&path, 0o700)?;
+        files::make_passage(&path)?;
         StepDir::open_existing(&path)
     }
 

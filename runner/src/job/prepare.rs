@@ -343,7 +343,7 @@ fn limits(
         output_bytes: LARGEST_OUTPUT,
         memory_bytes: surroundings.memory_bytes,
         file_bytes: LARGEST_FILE,
-        open_files: 65_536,
+        open_files: crate::machine::most_open_files(),
         processes: surroundings.processes,
         ballast_bytes: if applies { 64 * MIB } else { 0 },
         // The state is written several times: file, backup, snapshot, journal.
