@@ -1,0 +1,7 @@
+//! The real runner and supervisor against a control plane of a few lines: whole jobs with the real
+//! terraform, restarts, kills, and what must survive them.
+
+mod jobs;
+mod machine;
+mod plane;
+mod service;
