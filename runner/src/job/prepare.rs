@@ -324,7 +324,7 @@ fn state_spec(
         path_secret: hex::encode(secret),
         lineage: Some(settings.current_lineage.clone()).filter(|lineage| !lineage.is_empty()),
         base_serial: settings.current_serial,
-        journal_public_key: base64::engine::general_purpose::STANDARD
+        journal_public_key: base64::engine::general_purpose::URL_SAFE_NO_PAD
             .encode(&job.journal_public_key),
         journal_key_id: job.journal_key_id.clone(),
         seal_context: format!("{}/{}/{}", job.account_id, job.run_id, job.id),
