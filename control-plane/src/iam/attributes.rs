@@ -15,7 +15,7 @@ use crate::http::jsonapi::{Resource, zulu};
 /// Attributes of type `users`.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
-pub struct UserAttributes {
+pub(super) struct UserAttributes {
     pub username: String,
     /// Shown to the user and to administrators only.
     pub email: Option<String>,
@@ -34,7 +34,7 @@ pub struct UserAttributes {
 
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
-pub struct TwoFactor {
+pub(super) struct TwoFactor {
     pub enabled: bool,
     pub verified: bool,
 }
@@ -42,7 +42,7 @@ pub struct TwoFactor {
 /// What the caller may do with this user.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
-pub struct UserPermissions {
+pub(super) struct UserPermissions {
     pub can_create_organizations: bool,
     pub can_change_email: bool,
     pub can_change_username: bool,
@@ -51,7 +51,7 @@ pub struct UserPermissions {
 }
 
 /// A user as a JSON:API object.
-pub fn user(ctx: &Context, member: &Member) -> Resource<UserAttributes> {
+pub(super) fn user(ctx: &Context, member: &Member) -> Resource<UserAttributes> {
     let may = |permission| {
         authorize(ctx, permission, Target::new("users", &member.id)).is_ok()
     };
@@ -83,7 +83,7 @@ pub fn user(ctx: &Context, member: &Member) -> Resource<UserAttributes> {
 /// Attributes of type `authentication-tokens`.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
-pub struct TokenAttributes {
+pub(super) struct TokenAttributes {
     #[serde(serialize_with = "zulu")]
     #[schema(value_type = String)]
     pub created_at: Timestamp,
@@ -99,7 +99,7 @@ pub struct TokenAttributes {
 }
 
 /// A token as a JSON:API object; with its text, once, when it was just made.
-pub fn token(token: &ApiToken, text: Option<&TokenText>) -> Resource<TokenAttributes> {
+pub(super) fn token(token: &ApiToken, text: Option<&TokenText>) -> Resource<TokenAttributes> {
     let attributes = TokenAttributes {
         created_at: token.created_at,
         last_used_at: token.last_used_at,
@@ -118,7 +118,7 @@ pub fn token(token: &ApiToken, text: Option<&TokenText>) -> Resource<TokenAttrib
 /// What a new token may say.
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(rename_all = "kebab-case", default)]
-pub struct TokenInput {
+pub(super) struct TokenInput {
     pub description: Option<String>,
     /// When it stops working; never, if absent.
     #[schema(value_type = Option<String>)]

@@ -65,7 +65,7 @@ pub struct NewToken {
 }
 
 /// User names are compared in lower case.
-pub fn fold_username(text: &str) -> String {
+pub(super) fn fold_username(text: &str) -> String {
     text.trim().to_lowercase()
 }
 
@@ -73,7 +73,7 @@ pub fn fold_username(text: &str) -> String {
 ///
 /// # Errors
 /// [`IamError::Invalid`] unless it is 2 to 60 letters, digits, `-`, `_` and `.`.
-pub fn checked_username(text: &str) -> Result<String, IamError> {
+pub(super) fn checked_username(text: &str) -> Result<String, IamError> {
     let name = fold_username(text);
     let fits = (2..=60).contains(&name.len())
         && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b))

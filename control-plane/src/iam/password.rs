@@ -33,7 +33,7 @@ fn hash_now(password: &str) -> Option<String> {
 ///
 /// # Errors
 /// [`IamError::Invalid`], saying the lengths.
-pub fn check_rules(password: &Secret) -> Result<(), IamError> {
+pub(super) fn check_rules(password: &Secret) -> Result<(), IamError> {
     let length = password.expose().chars().count();
     if length >= MIN_LENGTH && password.expose().len() <= MAX_LENGTH {
         return Ok(());
@@ -48,7 +48,7 @@ pub fn check_rules(password: &Secret) -> Result<(), IamError> {
 ///
 /// # Errors
 /// A fault when this process can't hash: no memory, or its tasks are being stopped.
-pub async fn hash(password: &Secret) -> Result<String, IamError> {
+pub(super) async fn hash(password: &Secret) -> Result<String, IamError> {
     let password = password.clone();
     off_thread(move || hash_now(password.expose()))
         .await?
@@ -59,7 +59,7 @@ pub async fn hash(password: &Secret) -> Result<String, IamError> {
 ///
 /// # Errors
 /// As [`hash`].
-pub async fn verify(stored: Option<String>, password: &Secret) -> Result<bool, IamError> {
+pub(super) async fn verify(stored: Option<String>, password: &Secret) -> Result<bool, IamError> {
     if password.expose().len() > MAX_LENGTH {
         return Ok(false);
     }

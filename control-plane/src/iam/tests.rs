@@ -153,6 +153,9 @@ both_databases! { MIGRATOR;
         let long = Secret::new("quite long enough".to_owned());
         let unknown = reset_password(&app, &ctx, "nobody", &long).await.unwrap_err();
         assert!(matches!(unknown, IamError::NotFound), "{unknown}");
+        let reader = app.context(&team.reader);
+        let denied = reset_password(&app, &reader, &team.admin.username, &long).await.unwrap_err();
+        assert!(matches!(denied, IamError::Denied(_)), "{denied}");
         reset_password(&app, &ctx, &team.admin.username, &long).await.unwrap();
         assert_eq!(app.audited(&team.tenant, "user.reset-password").await, 1);
     }

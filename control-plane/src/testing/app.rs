@@ -62,11 +62,6 @@ impl TestApp {
         Self { router: crate::http::router(Arc::clone(&app)), app, _blobs: directory }
     }
 
-    /// For what keeps the app, as tasks do.
-    pub(crate) fn shared(&self) -> Arc<App> {
-        Arc::clone(&self.app)
-    }
-
     /// Moves a fixed clock.
     pub(crate) fn advance(&self, by: TimeDelta) {
         match &self.app.clock {
@@ -89,10 +84,6 @@ impl TestApp {
 
     pub(crate) fn patch(&self, path: impl Into<String>) -> Call<'_> {
         self.call(Method::PATCH, path)
-    }
-
-    pub(crate) fn put(&self, path: impl Into<String>) -> Call<'_> {
-        self.call(Method::PUT, path)
     }
 
     pub(crate) fn delete(&self, path: impl Into<String>) -> Call<'_> {

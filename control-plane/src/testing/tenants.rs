@@ -68,17 +68,20 @@ impl TestApp {
         let account = self.account().await;
         let admin = self.user(&account, Role::Admin).await;
         let reader = self.user(&account, Role::Reader).await;
-        let environment = self.environment(&account, &unique("env")).await;
-        let workspace = self.workspace(&environment, &unique("ws")).await;
+        let environment = self.environment(&account, &unique("org")).await;
+        let workspace = self.workspace(&environment, &unique("work")).await;
         let tenant = Tenant::of_row(&account.id);
         Team { account, tenant, admin, reader, environment, workspace }
     }
 
-    /// An account of its own.
+    /// An account of its own, with its default runner pool.
     pub(crate) async fn account(&self) -> Account {
         let mut tx = self.db.begin().await.unwrap();
         let account =
             tenancy::create_account(self, &mut tx, &unique("account"), false).await.unwrap();
+        let tenant = Tenant::of_row(&account.id);
+        let now = self.clock.now();
+        tenancy::insert_pool(&mut tx, &tenant, "default", true, now).await.unwrap();
         tx.commit().await.unwrap();
         account
     }

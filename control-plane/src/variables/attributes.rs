@@ -14,7 +14,7 @@ use crate::http::jsonapi::{Resource, nullable, zulu};
 /// Attributes of type `vars`.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
-pub struct VariableAttributes {
+pub(super) struct VariableAttributes {
     pub key: String,
     /// Null when the variable is sensitive: such a value is never shown again.
     pub value: Option<String>,
@@ -32,7 +32,7 @@ pub struct VariableAttributes {
 }
 
 /// A variable as a JSON:API object.
-pub fn resource(variable: &Variable) -> Resource<VariableAttributes> {
+pub(super) fn resource(variable: &Variable) -> Resource<VariableAttributes> {
     let attributes = VariableAttributes {
         key: variable.key.clone(),
         value: variable.shown_value().map(str::to_owned),
@@ -53,7 +53,7 @@ pub fn resource(variable: &Variable) -> Resource<VariableAttributes> {
 /// What a create or update may carry. Absent leaves a thing as it is.
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
-pub struct VariableInput {
+pub(super) struct VariableInput {
     pub key: Option<String>,
     /// Null is the empty value.
     #[serde(default, deserialize_with = "nullable")]
@@ -81,7 +81,7 @@ fn no_value() -> Secret {
 impl VariableInput {
     /// # Errors
     /// [`VariableError::Invalid`] without a known category.
-    pub fn into_new(self) -> Result<NewVariable, VariableError> {
+    pub(super) fn into_new(self) -> Result<NewVariable, VariableError> {
         let named = self.category.as_deref().ok_or_else(|| {
             VariableError::invalid("category", "say whether it is for `terraform` or `env`")
         })?;
@@ -97,7 +97,7 @@ impl VariableInput {
 
     /// # Errors
     /// [`VariableError::Invalid`] for an unknown category.
-    pub fn into_change(self) -> Result<VariableChange, VariableError> {
+    pub(super) fn into_change(self) -> Result<VariableChange, VariableError> {
         Ok(VariableChange {
             category: self.category.as_deref().map(category).transpose()?,
             key: self.key,
