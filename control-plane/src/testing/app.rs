@@ -59,7 +59,11 @@ impl TestApp {
             },
             signals: Signals::default(),
         });
-        Self { router: crate::http::router(Arc::clone(&app)), app, _blobs: directory }
+        Self {
+            router: crate::http::router(Arc::clone(&app)),
+            app,
+            _blobs: directory,
+        }
     }
 
     /// Moves a fixed clock.
