@@ -13,8 +13,9 @@ use protocol::v1::Capabilities;
 use tokio::sync::{mpsc, watch};
 
 use crate::config::{Config, ExecutorChoice};
-use crate::executor::Executors;
+use crate::executor::docker::DockerExecutor;
 use crate::executor::process::ProcessExecutor;
+use crate::executor::{Executor, Executors};
 use crate::identity::{self, Identity};
 use crate::job::cli_config::{Mirror, Providers, providers_in};
 use crate::job::{Context, JobDirectory};
@@ -28,7 +29,10 @@ use crate::{drain, files, http_client};
 #[derive(Debug, thiserror::Error)]
 pub enum AppError {
     #[error("the data directory {path} can't be used")]
-    Data { path: std::path::PathBuf, source: io::Error },
+    Data {
+        path: std::path::PathBuf,
+        source: io::Error,
+    },
     #[error("another runner works on {0}; give each its own --data-dir")]
     Occupied(std::path::PathBuf),
     #[error(transparent)]
@@ -55,7 +59,10 @@ pub enum AppError {
 /// # Errors
 /// [`AppError`].
 pub async fn run(config: Config) -> Result<(), AppError> {
-    let data_error = |source| AppError::Data { path: config.data.clone(), source };
+    let data_error = |source| AppError::Data {
+        path: config.data.clone(),
+        source,
+    };
     files::make_passage(&config.data).map_err(data_error)?;
     files::make_passage(&config.data.join("jobs")).map_err(data_error)?;
     let _occupied = drain::occupy(&config.data).map_err(|source| match source.kind() {
@@ -87,14 +94,17 @@ pub async fn run(config: Config) -> Result<(), AppError> {
 /// # Errors
 /// When the data directory can't be used.
 pub async fn drain(data: &Path) -> Result<bool, AppError> {
-    drain::drain(data)
-        .await
-        .map_err(|source| AppError::Data { path: data.to_owned(), source })
+    drain::drain(data).await.map_err(|source| AppError::Data {
+        path: data.to_owned(),
+        source,
+    })
 }
 
 async fn build(config: &Config) -> Result<Session, AppError> {
-    let machine = Machine::probe(&config.supervisor).await.map_err(AppError::Executor)?;
-    let (executors, capabilities) = executors(config, machine)?;
+    let machine = Machine::probe(&config.supervisor)
+        .await
+        .map_err(AppError::Executor)?;
+    let (executors, capabilities) = executors(config, machine).await?;
     let client =
         http_client::for_downloads(config.https_proxy.as_ref(), config.no_proxy.as_deref())?;
     let identity = Box::pin(identity_of(config)).await?;
@@ -105,6 +115,10 @@ async fn build(config: &Config) -> Result<Session, AppError> {
         executors,
         binaries: Binaries::new(&config.data, config.terraform_mirror.clone(), client),
         providers: providers(config),
+        proxy: config
+            .https_proxy
+            .clone()
+            .map(|url| (url, config.no_proxy.clone())),
         proxy_environment: proxy_environment(config),
     };
     Ok(Session {
@@ -122,18 +136,28 @@ async fn build(config: &Config) -> Result<Session, AppError> {
     })
 }
 
-fn executors(config: &Config, machine: Machine) -> Result<(Executors, Capabilities), AppError> {
-    let process = ProcessExecutor::new(config.supervisor.clone(), machine.clone(), config.sandbox)
-        .map_err(AppError::Executor)?;
+async fn executors(
+    config: &Config,
+    machine: Machine,
+) -> Result<(Executors, Capabilities), AppError> {
+    let process = ProcessExecutor::new(
+        config.supervisor.clone(),
+        machine.clone(),
+        config.sandbox,
+        &config.data,
+    )
+    .map_err(AppError::Executor)?;
     let level = process.level();
-    if config.executor == ExecutorChoice::Docker {
-        return Err(AppError::Executor("the docker executor is not built yet".to_owned()));
-    }
+    let docker = docker(config, &machine).await?;
+    let process = (config.executor != ExecutorChoice::Docker).then_some(process);
+    let executors = Executors {
+        process: process.map(|it| Arc::new(it) as Arc<dyn Executor>),
+        docker: docker.map(|it| Arc::new(it) as Arc<dyn Executor>),
+    };
     tracing::info!(
-        executor = "process", sandbox = level.name(), layers = ?machine.layers(level),
-        missing = %machine.what_is_missing(), "steps run as"
+        executors = ?executors.names(), sandbox = level.name(), layers = ?machine.layers(level),
+        missing = %machine.what_is_missing(), "steps run in"
     );
-    let executors = Executors { process: Some(Arc::new(process)), docker: None };
     let capabilities = Capabilities {
         executors: executors.names(),
         sandbox: machine.layers(level),
@@ -145,30 +169,61 @@ fn executors(config: &Config, machine: Machine) -> Result<(Executors, Capabiliti
     Ok((executors, capabilities))
 }
 
+/// Docker if it is wanted and there; what is missing is said, and an error only where docker was
+/// asked for by name.
+async fn docker(config: &Config, machine: &Machine) -> Result<Option<DockerExecutor>, AppError> {
+    if config.executor == ExecutorChoice::Process {
+        return Ok(None);
+    }
+    let mark = config.data.to_string_lossy().into_owned();
+    let (supervisor, image) = (config.supervisor.clone(), config.image.clone());
+    match DockerExecutor::connect(supervisor, image, mark, machine.clone()).await {
+        Ok(docker) => Ok(Some(docker)),
+        Err(reason) if config.executor == ExecutorChoice::Docker => Err(AppError::Executor(
+            format!("docker can't be used: {reason}"),
+        )),
+        Err(reason) => {
+            tracing::warn!(%reason, "docker can't be used; steps run as processes");
+            Ok(None)
+        }
+    }
+}
+
 fn providers(config: &Config) -> Providers {
     let mirrors = config.mirror.iter().map(|path| Mirror {
         path: path.clone(),
         only_here: providers_in(path),
     });
-    Providers { mirrors: mirrors.collect() }
+    Providers {
+        mirrors: mirrors.collect(),
+    }
 }
 
 fn proxy_environment(config: &Config) -> Vec<(String, String)> {
-    let proxy = config.https_proxy.iter().map(|url| ("HTTPS_PROXY", url.to_string()));
-    let exceptions = config.no_proxy.iter().map(|hosts| ("NO_PROXY", hosts.clone()));
-    proxy.chain(exceptions).map(|(key, value)| (key.to_owned(), value)).collect()
+    let proxy = config
+        .https_proxy
+        .iter()
+        .map(|url| ("HTTPS_PROXY", url.to_string()));
+    let exceptions = config
+        .no_proxy
+        .iter()
+        .map(|hosts| ("NO_PROXY", hosts.clone()));
+    proxy
+        .chain(exceptions)
+        .map(|(key, value)| (key.to_owned(), value))
+        .collect()
 }
 
-fn connector_config(
-    config: &Config,
-    trust: Trust,
-    identity: Option<&Identity>,
-) -> ConnectorConfig {
+fn connector_config(config: &Config, trust: Trust, identity: Option<&Identity>) -> ConnectorConfig {
     ConnectorConfig {
         transport: config.transport,
         https_proxy: config.https_proxy.clone(),
         network_memory: Some(config.data.join("networks.json")),
-        ..ConnectorConfig::new(config.gateway.clone(), trust, identity.map(Identity::client))
+        ..ConnectorConfig::new(
+            config.gateway.clone(),
+            trust,
+            identity.map(Identity::client),
+        )
     }
 }
 
@@ -192,7 +247,13 @@ async fn identity_of(config: &Config) -> Result<Identity, AppError> {
         let asked = match (&kept, &config.token) {
             (Some(kept), _) => Box::pin(identity::recover(&connector, kept)).await,
             (None, Some(token)) => {
-                Box::pin(identity::enrol(&connector, token, &config.name, &config.labels)).await
+                Box::pin(identity::enrol(
+                    &connector,
+                    token,
+                    &config.name,
+                    &config.labels,
+                ))
+                .await
             }
             (None, None) => continue,
         };
@@ -215,7 +276,11 @@ async fn identity_of(config: &Config) -> Result<Identity, AppError> {
 /// What an earlier process left. What can't be read is said, and left where it is.
 fn found_jobs(data: &Path) -> Vec<JobDirectory> {
     let mut found = BTreeMap::new();
-    for entry in std::fs::read_dir(data.join("jobs")).into_iter().flatten().flatten() {
+    for entry in std::fs::read_dir(data.join("jobs"))
+        .into_iter()
+        .flatten()
+        .flatten()
+    {
         match JobDirectory::open(&entry.path()) {
             Ok(Some(directory)) => {
                 found.insert(directory.job.id.clone(), directory);
@@ -236,8 +301,10 @@ fn found_jobs(data: &Path) -> Vec<JobDirectory> {
 /// up at the next start. A second one does not wait for anything.
 async fn watch_signals(requests: mpsc::UnboundedSender<Request>) {
     use tokio::signal::unix::{SignalKind, signal};
-    let (terminate, interrupt) =
-        (signal(SignalKind::terminate()), signal(SignalKind::interrupt()));
+    let (terminate, interrupt) = (
+        signal(SignalKind::terminate()),
+        signal(SignalKind::interrupt()),
+    );
     let (Ok(mut terminate), Ok(mut interrupt)) = (terminate, interrupt) else {
         tracing::error!("signals can't be waited for");
         return;

@@ -16,7 +16,11 @@ use crate::executor::SandboxChoice;
 pub const BAD_CONFIGURATION: u8 = 64;
 
 #[derive(Debug, Parser)]
-#[command(name = "terrane-runner", version, about = "Runs jobs of a Terrane control plane.")]
+#[command(
+    name = "terrane-runner",
+    version,
+    about = "Runs jobs of a Terrane control plane."
+)]
 #[command(args_conflicts_with_subcommands = true)]
 pub struct CommandLine {
     #[command(subcommand)]
@@ -62,7 +66,11 @@ pub struct RunArguments {
     #[arg(long, env = "TERRANE_RUNNER_TRANSPORT", default_value = "auto")]
     pub transport: String,
     /// Image for jobs in docker that name none.
-    #[arg(long, env = "TERRANE_RUNNER_IMAGE", default_value = "terrane-job:latest")]
+    #[arg(
+        long,
+        env = "TERRANE_RUNNER_IMAGE",
+        default_value = "terrane-job:latest"
+    )]
     pub image: String,
     /// auto | none | basic | strong
     #[arg(long, env = "TERRANE_RUNNER_SANDBOX", default_value = "auto")]
@@ -144,7 +152,10 @@ impl RunArguments {
         let config = Config {
             gateway,
             token: self.token(enrolled, &mut mistakes),
-            name: self.name.clone().unwrap_or_else(|| defaults.host_name.clone()),
+            name: self
+                .name
+                .clone()
+                .unwrap_or_else(|| defaults.host_name.clone()),
             executor: mistakes.parsed("--executor", &self.executor, executor_choice),
             capacity: mistakes.parsed("--capacity", &self.capacity, capacity),
             labels: self.labels(&mut mistakes),
@@ -164,7 +175,11 @@ impl RunArguments {
         if let Err(error) = self.log_format.parse::<telemetry::logs::Format>() {
             mistakes.add(format!("--log-format: {error}"));
         }
-        if mistakes.0.is_empty() { Ok(config) } else { Err(mistakes.0) }
+        if mistakes.0.is_empty() {
+            Ok(config)
+        } else {
+            Err(mistakes.0)
+        }
     }
 
     fn token(&self, enrolled: bool, mistakes: &mut Mistakes) -> Option<JoinToken> {
@@ -243,7 +258,10 @@ impl Mistakes {
         parse: impl FnOnce(&str) -> Option<T>,
     ) -> T {
         parse(text).unwrap_or_else(|| {
-            self.add(format!("{option} can't be {text:?}; known are {}", T::KNOWN));
+            self.add(format!(
+                "{option} can't be {text:?}; known are {}",
+                T::KNOWN
+            ));
             T::fallback()
         })
     }
@@ -318,12 +336,15 @@ fn capacity(text: &str) -> Option<u32> {
 }
 
 fn is_host_and_port(text: &str) -> bool {
-    text.rsplit_once(':').is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok())
+    text.rsplit_once(':')
+        .is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok())
 }
 
 /// Defaults of this machine.
 pub fn defaults() -> Defaults {
-    let host_name = nix::unistd::gethostname().ok().and_then(|name| name.into_string().ok());
+    let host_name = nix::unistd::gethostname()
+        .ok()
+        .and_then(|name| name.into_string().ok());
     let program = std::env::current_exe().unwrap_or_default();
     Defaults {
         host_name: host_name.unwrap_or_else(|| "runner".to_owned()),
@@ -338,7 +359,10 @@ mod tests {
     fn check(arguments: &[&str]) -> Result<Config, Vec<String>> {
         let line = std::iter::once("terrane-runner").chain(arguments.iter().copied());
         let parsed = CommandLine::try_parse_from(line).unwrap();
-        let defaults = Defaults { host_name: "h".into(), beside: "/nowhere".into() };
+        let defaults = Defaults {
+            host_name: "h".into(),
+            beside: "/nowhere".into(),
+        };
         parsed.run.check(&defaults)
     }
 
@@ -357,10 +381,19 @@ mod tests {
             "/does/not/exist",
         ])
         .unwrap_err();
-        for part in
-            ["--data-dir", "--gateway", "lxc", "--capacity", "--label", "--mirror", "supervisor"]
-        {
-            assert!(mistakes.iter().any(|it| it.contains(part)), "{part}: {mistakes:?}");
+        for part in [
+            "--data-dir",
+            "--gateway",
+            "lxc",
+            "--capacity",
+            "--label",
+            "--mirror",
+            "supervisor",
+        ] {
+            assert!(
+                mistakes.iter().any(|it| it.contains(part)),
+                "{part}: {mistakes:?}"
+            );
         }
     }
 

@@ -15,14 +15,20 @@ pub struct Connected {
 
 impl std::fmt::Debug for Connected {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Connected").field("id", &self.id).finish_non_exhaustive()
+        f.debug_struct("Connected")
+            .field("id", &self.id)
+            .finish_non_exhaustive()
     }
 }
 
 impl Connected {
     /// `id` is unique in the process and not 0.
     pub fn new(id: u64, connection: Connection) -> Self {
-        Self { id, connection, bulk: Mutex::new(None) }
+        Self {
+            id,
+            connection,
+            bulk: Mutex::new(None),
+        }
     }
 
     pub fn id(&self) -> u64 {

@@ -22,7 +22,9 @@ pub(crate) fn tls(extra_pem: &[u8]) -> Result<rustls::ClientConfig, ClientError>
     if !extra_pem.is_empty() {
         for certificate in CertificateDer::pem_slice_iter(extra_pem) {
             let certificate = certificate.map_err(|error| ClientError(error.to_string()))?;
-            roots.add(certificate).map_err(|error| ClientError(error.to_string()))?;
+            roots
+                .add(certificate)
+                .map_err(|error| ClientError(error.to_string()))?;
         }
     }
     let provider = Arc::new(rustls::crypto::ring::default_provider());
@@ -49,5 +51,32 @@ pub(crate) fn for_downloads(
         let exceptions = no_proxy.and_then(reqwest::NoProxy::from_string);
         builder = builder.proxy(proxy.no_proxy(exceptions));
     }
-    builder.build().map_err(|error| ClientError(error.to_string()))
+    builder
+        .build()
+        .map_err(|error| ClientError(error.to_string()))
+}
+
+/// A client for one repository: its own authorities, and no redirects at all, so that credentials
+/// never go to another host.
+///
+/// # Errors
+/// [`ClientError`].
+pub(crate) fn for_repository(
+    ca_pem: &[u8],
+    proxy: Option<(&Url, Option<&str>)>,
+) -> Result<reqwest::Client, ClientError> {
+    let mut builder = reqwest::Client::builder()
+        .tls_backend_preconfigured(tls(ca_pem)?)
+        .connect_timeout(std::time::Duration::from_secs(15))
+        .read_timeout(std::time::Duration::from_secs(120))
+        .redirect(reqwest::redirect::Policy::none())
+        .no_proxy();
+    if let Some((url, exceptions)) = proxy {
+        let proxy = reqwest::Proxy::all(url.clone()).map_err(|e| ClientError(e.to_string()))?;
+        let exceptions = exceptions.and_then(reqwest::NoProxy::from_string);
+        builder = builder.proxy(proxy.no_proxy(exceptions));
+    }
+    builder
+        .build()
+        .map_err(|error| ClientError(error.to_string()))
 }

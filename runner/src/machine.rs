@@ -1,10 +1,12 @@
 //! What this machine is and can do, asked once at the start; and its processes.
 
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal};
+use sha2::{Digest, Sha256};
 use step::{CgroupVersion, Probe};
 use tokio::process::Command;
 
@@ -101,22 +103,66 @@ impl Machine {
         let missing: Vec<&str> = [
             (self.landlock, "Landlock (a kernel from 5.13 on)"),
             (self.seccomp, "seccomp"),
-            (self.bubblewrap.is_some(), "bubblewrap (install it; it must be allowed to make namespaces)"),
+            (
+                self.bubblewrap.is_some(),
+                "bubblewrap (install it; it must be allowed to make namespaces)",
+            ),
         ]
         .into_iter()
         .filter(|(there, _)| !there)
         .map(|(_, name)| name)
         .collect();
-        if missing.is_empty() { "nothing is missing".to_owned() } else { missing.join(", ") }
+        if missing.is_empty() {
+            "nothing is missing".to_owned()
+        } else {
+            missing.join(", ")
+        }
     }
 }
 
 /// A program on the search path.
 pub fn find_program(name: &str) -> Option<PathBuf> {
-    SEARCH_PATH.split(':').map(|place| Path::new(place).join(name)).find(|path| {
-        use std::os::unix::fs::PermissionsExt;
-        path.metadata().is_ok_and(|it| it.is_file() && it.permissions().mode() & 0o111 != 0)
-    })
+    SEARCH_PATH
+        .split(':')
+        .map(|place| Path::new(place).join(name))
+        .find(|path| {
+            use std::os::unix::fs::PermissionsExt;
+            path.metadata()
+                .is_ok_and(|it| it.is_file() && it.permissions().mode() & 0o111 != 0)
+        })
+}
+
+/// Users for the steps of one runner: a range of its own by its data directory, so that two runners
+/// on one machine don't end each other's processes. High up, where no system hands out users; lower
+/// where a user namespace has no more.
+pub fn users_for(data: &Path) -> Range<u32> {
+    const COUNT: u32 = 256;
+    const HIGH: u32 = 1_900_000_000;
+    const HIGH_BLOCKS: u32 = 900_000;
+    const LOW: u32 = 20_000;
+    const LOW_BLOCKS: u32 = 150;
+    let map = std::fs::read_to_string("/proc/self/uid_map").unwrap_or_default();
+    let (first, blocks) = if mapped_users(&map) > HIGH + HIGH_BLOCKS * COUNT {
+        (HIGH, HIGH_BLOCKS)
+    } else {
+        (LOW, LOW_BLOCKS)
+    };
+    let hash = Sha256::digest(data.as_os_str().as_encoded_bytes());
+    let number = u32::from_be_bytes([hash[0], hash[1], hash[2], hash[3]]);
+    let start = first + number % blocks * COUNT;
+    start..start + COUNT
+}
+
+/// The end of the users that a user namespace maps in one piece from 0.
+fn mapped_users(map: &str) -> u32 {
+    let fields: Vec<u32> = map
+        .split_whitespace()
+        .filter_map(|it| it.parse().ok())
+        .collect();
+    match fields.as_slice() {
+        [0, _, count, ..] => *count,
+        _ => 0,
+    }
 }
 
 /// What a step may have open: enough for terraform and its providers, and no more than this process
@@ -130,12 +176,33 @@ pub fn most_open_files() -> u64 {
 /// Kills every process of a user.
 pub fn kill_all_of(uid: u32) {
     use std::os::unix::fs::MetadataExt;
-    let Ok(entries) = std::fs::read_dir("/proc") else { return };
+    let Ok(entries) = std::fs::read_dir("/proc") else {
+        return;
+    };
     for entry in entries.flatten() {
-        let pid = entry.file_name().to_str().and_then(|name| name.parse::<i32>().ok());
-        let Some(pid) = pid.and_then(Pid::from_raw) else { continue };
+        let pid = entry
+            .file_name()
+            .to_str()
+            .and_then(|name| name.parse::<i32>().ok());
+        let Some(pid) = pid.and_then(Pid::from_raw) else {
+            continue;
+        };
         if entry.metadata().is_ok_and(|it| it.uid() == uid) {
             let _ = rustix::process::kill_process(pid, Signal::KILL);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_runner_has_users_of_its_own() {
+        let (one, other) = (users_for(Path::new("/a")), users_for(Path::new("/b")));
+        assert!(one.end <= other.start || other.end <= one.start);
+        assert_eq!(users_for(Path::new("/a")), one);
+        assert_eq!(mapped_users("         0          0 4294967295\n"), u32::MAX);
+        assert_eq!(mapped_users("0 100000 65536"), 65_536);
     }
 }

@@ -11,7 +11,11 @@ fn main() -> ExitCode {
         Ok(line) => line,
         Err(error) => {
             let _ = error.print();
-            return if error.use_stderr() { BAD_CONFIGURATION.into() } else { ExitCode::SUCCESS };
+            return if error.use_stderr() {
+                BAD_CONFIGURATION.into()
+            } else {
+                ExitCode::SUCCESS
+            };
         }
     };
     let runtime = match tokio::runtime::Runtime::new() {

@@ -34,11 +34,20 @@ pub enum BinaryError {
         "{engine} {version} is not on this runner: put it into {cache}, install it on the search \
          path, or start the runner with --terraform-mirror"
     )]
-    NotFound { engine: String, version: String, cache: PathBuf },
+    NotFound {
+        engine: String,
+        version: String,
+        cache: PathBuf,
+    },
     #[error("{0:?} is no version: use for example 1.11.4, or latest")]
     Version(String),
     #[error("{engine} {version} could not be downloaded from {mirror}: {reason}")]
-    Download { engine: String, version: String, mirror: Url, reason: String },
+    Download {
+        engine: String,
+        version: String,
+        mirror: Url,
+        reason: String,
+    },
     #[error("{path} could not be stored")]
     Store { path: PathBuf, source: io::Error },
 }
@@ -56,7 +65,12 @@ pub struct Binaries {
 impl Binaries {
     /// `data` is the runner's data directory.
     pub fn new(data: &Path, mirror: Option<Url>, client: reqwest::Client) -> Self {
-        Self { cache: data.join("bin"), mirror, client, downloading: Mutex::new(()) }
+        Self {
+            cache: data.join("bin"),
+            mirror,
+            client,
+            downloading: Mutex::new(()),
+        }
     }
 
     /// The binary for `version`, which is exact or `latest` (the newest at hand).
@@ -64,7 +78,11 @@ impl Binaries {
     /// # Errors
     /// [`BinaryError`], whose sentence names what to do.
     pub async fn find(&self, engine: &str, version: &str) -> Result<Binary, BinaryError> {
-        let engine = if engine == "tofu" { "tofu" } else { "terraform" };
+        let engine = if engine == "tofu" {
+            "tofu"
+        } else {
+            "terraform"
+        };
         if version == "latest" || version.is_empty() {
             return self.newest(engine).await;
         }
@@ -96,12 +114,17 @@ impl Binaries {
         if let Some(found) = self.cached(engine, version) {
             return Some(found);
         }
-        on_path(engine).await.filter(|found| found.version == version)
+        on_path(engine)
+            .await
+            .filter(|found| found.version == version)
     }
 
     fn cached(&self, engine: &str, version: &str) -> Option<Binary> {
         let path = self.cache.join(engine).join(version).join(engine);
-        path.is_file().then(|| Binary { path, version: version.to_owned() })
+        path.is_file().then(|| Binary {
+            path,
+            version: version.to_owned(),
+        })
     }
 
     async fn newest(&self, engine: &str) -> Result<Binary, BinaryError> {
@@ -115,7 +138,10 @@ impl Binaries {
             .filter_map(|it| Some((semver::Version::parse(&it.version).ok()?, it)))
             .collect();
         found.sort_by(|one, other| one.0.cmp(&other.0));
-        found.pop().map(|(_, binary)| binary).ok_or_else(|| self.not_found(engine, "latest"))
+        found
+            .pop()
+            .map(|(_, binary)| binary)
+            .ok_or_else(|| self.not_found(engine, "latest"))
     }
 
     async fn download(
@@ -130,7 +156,11 @@ impl Binaries {
             mirror: mirror.clone(),
             reason,
         };
-        let name = format!("{engine}_{version}_{}_{}.zip", std::env::consts::OS, architecture());
+        let name = format!(
+            "{engine}_{version}_{}_{}.zip",
+            std::env::consts::OS,
+            architecture()
+        );
         let sums = format!("{engine}_{version}_SHA256SUMS");
         let base = mirror.as_str().trim_end_matches('/');
         let directory = match engine {
@@ -138,22 +168,41 @@ impl Binaries {
             _ => format!("{base}/{engine}/{version}"),
         };
         tracing::info!(engine, version, mirror = %mirror, "downloading");
-        let sums = self.get(&format!("{directory}/{sums}")).await.map_err(failed)?;
+        let sums = self
+            .get(&format!("{directory}/{sums}"))
+            .await
+            .map_err(failed)?;
         let expected = checksum_of(&String::from_utf8_lossy(&sums), &name)
             .ok_or_else(|| failed(format!("its checksum list has no {name}")))?;
-        let archive = self.get(&format!("{directory}/{name}")).await.map_err(failed)?;
+        let archive = self
+            .get(&format!("{directory}/{name}"))
+            .await
+            .map_err(failed)?;
         if hex::encode(Sha256::digest(&archive)) != expected {
             return Err(failed("the checksum is wrong".to_owned()));
         }
         let content = unzip(&archive, engine).map_err(failed)?;
         let path = self.cache.join(engine).join(version).join(engine);
-        store(&path, &content).map_err(|source| BinaryError::Store { path: path.clone(), source })?;
-        Ok(Binary { path, version: version.to_owned() })
+        store(&path, &content).map_err(|source| BinaryError::Store {
+            path: path.clone(),
+            source,
+        })?;
+        Ok(Binary {
+            path,
+            version: version.to_owned(),
+        })
     }
 
     async fn get(&self, url: &str) -> Result<Vec<u8>, String> {
-        let response = self.client.get(url).send().await.map_err(|error| error.to_string())?;
-        let mut response = response.error_for_status().map_err(|error| error.to_string())?;
+        let response = self
+            .client
+            .get(url)
+            .send()
+            .await
+            .map_err(|error| error.to_string())?;
+        let mut response = response
+            .error_for_status()
+            .map_err(|error| error.to_string())?;
         let mut content = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(|error| error.to_string())? {
             content.extend_from_slice(&chunk);
@@ -210,7 +259,10 @@ fn store(path: &Path, content: &[u8]) -> io::Result<()> {
 /// stored or deflated and have their sizes in the central directory.
 fn unzip(archive: &[u8], wanted: &str) -> Result<Vec<u8>, String> {
     let bad = || "it is no zip archive that can be read".to_owned();
-    let end = archive.windows(4).rposition(|it| it == b"PK\x05\x06").ok_or_else(bad)?;
+    let end = archive
+        .windows(4)
+        .rposition(|it| it == b"PK\x05\x06")
+        .ok_or_else(bad)?;
     let count = u16_at(archive, end + 10).ok_or_else(bad)?;
     let mut at = u32_at(archive, end + 16).ok_or_else(bad)?;
     for _ in 0..count {
@@ -218,7 +270,9 @@ fn unzip(archive: &[u8], wanted: &str) -> Result<Vec<u8>, String> {
         let packed = u32_at(archive, at + 20).ok_or_else(bad)?;
         let size = u32_at(archive, at + 24).ok_or_else(bad)?;
         let lengths = [28, 30, 32].map(|offset| u16_at(archive, at + offset));
-        let [Some(name), Some(extra), Some(comment)] = lengths else { return Err(bad()) };
+        let [Some(name), Some(extra), Some(comment)] = lengths else {
+            return Err(bad());
+        };
         let local = u32_at(archive, at + 42).ok_or_else(bad)?;
         if archive.get(at + 46..at + 46 + name) == Some(wanted.as_bytes()) && size <= MOST {
             let start = local
@@ -240,7 +294,10 @@ fn inflate(content: &[u8], method: usize, size: usize) -> Option<Vec<u8>> {
         0 => out.extend_from_slice(content),
         8 => {
             let limit = u64::try_from(size).ok()? + 1;
-            flate2::read::DeflateDecoder::new(content).take(limit).read_to_end(&mut out).ok()?;
+            flate2::read::DeflateDecoder::new(content)
+                .take(limit)
+                .read_to_end(&mut out)
+                .ok()?;
         }
         _ => return None,
     }
@@ -263,9 +320,16 @@ mod tests {
 
     #[test]
     fn checksums_are_found_by_name() {
-        let sums = "AA11  terraform_1.0.0_linux_amd64.zip\nbb22 *terraform_1.0.0_darwin_arm64.zip\n";
-        assert_eq!(checksum_of(sums, "terraform_1.0.0_linux_amd64.zip").as_deref(), Some("aa11"));
-        assert_eq!(checksum_of(sums, "terraform_1.0.0_darwin_arm64.zip").as_deref(), Some("bb22"));
+        let sums =
+            "AA11  terraform_1.0.0_linux_amd64.zip\nbb22 *terraform_1.0.0_darwin_arm64.zip\n";
+        assert_eq!(
+            checksum_of(sums, "terraform_1.0.0_linux_amd64.zip").as_deref(),
+            Some("aa11")
+        );
+        assert_eq!(
+            checksum_of(sums, "terraform_1.0.0_darwin_arm64.zip").as_deref(),
+            Some("bb22")
+        );
         assert_eq!(checksum_of(sums, "x"), None);
     }
 
@@ -283,7 +347,11 @@ mod tests {
         let client = crate::http_client::for_downloads(None, None).unwrap();
         let data = tempfile::tempdir().unwrap();
         let binaries = Binaries::new(data.path(), None, client);
-        let error = binaries.find("terraform", "0.0.1").await.unwrap_err().to_string();
+        let error = binaries
+            .find("terraform", "0.0.1")
+            .await
+            .unwrap_err()
+            .to_string();
         assert!(error.contains("--terraform-mirror"), "{error}");
         assert!(binaries.find("terraform", "one").await.is_err());
     }

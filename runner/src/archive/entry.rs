@@ -39,7 +39,8 @@ pub(super) fn stays_inside(link: &Path, target: &Path) -> bool {
 
 /// macOS resource forks that archives made there carry along.
 pub(super) fn is_resource_fork(path: &Path) -> bool {
-    path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"._"))
+    path.file_name()
+        .is_some_and(|name| name.as_encoded_bytes().starts_with(b"._"))
 }
 
 #[cfg(test)]
@@ -48,7 +49,10 @@ mod tests {
 
     #[test]
     fn paths_must_stay_below() {
-        assert_eq!(relative(Path::new("./a//b/./c")), Ok(Some(PathBuf::from("a/b/c"))));
+        assert_eq!(
+            relative(Path::new("./a//b/./c")),
+            Ok(Some(PathBuf::from("a/b/c")))
+        );
         assert_eq!(relative(Path::new("./")), Ok(None));
         assert!(relative(Path::new("/etc/passwd")).is_err());
         assert!(relative(Path::new("a/../b")).is_err());

@@ -25,11 +25,7 @@ pub enum PackError {
 ///
 /// # Errors
 /// When something could not be read or written; `out` then holds no archive.
-pub fn pack<W: Write>(
-    root: &Dir,
-    out: W,
-    skip: &dyn Fn(&Path) -> bool,
-) -> Result<W, PackError> {
+pub fn pack<W: Write>(root: &Dir, out: W, skip: &dyn Fn(&Path) -> bool) -> Result<W, PackError> {
     let mut builder = tar::Builder::new(out);
     builder.mode(tar::HeaderMode::Deterministic);
     directory(root, root, Path::new(""), &mut builder, skip)?;
@@ -43,7 +39,10 @@ fn directory<W: Write>(
     builder: &mut tar::Builder<W>,
     skip: &dyn Fn(&Path) -> bool,
 ) -> Result<(), PackError> {
-    let read = |source| PackError::Read { path: path.to_owned(), source };
+    let read = |source| PackError::Read {
+        path: path.to_owned(),
+        source,
+    };
     let mut names = Vec::new();
     for entry in here.entries().map_err(read)? {
         names.push(entry.map_err(read)?.file_name());
@@ -54,10 +53,20 @@ fn directory<W: Write>(
         if skip(&child) {
             continue;
         }
-        let read = |source| PackError::Read { path: child.clone(), source };
+        let read = |source| PackError::Read {
+            path: child.clone(),
+            source,
+        };
         let metadata = here.symlink_metadata(&name).map_err(read)?;
         if metadata.is_dir() {
-            header(builder, &child, tar::EntryType::Directory, 0o755, 0, io::empty())?;
+            header(
+                builder,
+                &child,
+                tar::EntryType::Directory,
+                0o755,
+                0,
+                io::empty(),
+            )?;
             let below = here.open_dir(&name).map_err(read)?;
             directory(root, &below, &child, builder, skip)?;
         } else if metadata.is_symlink() {
@@ -67,7 +76,14 @@ fn directory<W: Write>(
             let mode = mode(&metadata);
             // What grows meanwhile is cut, what shrinks is an error: the header has the size.
             let content = file.take(metadata.len());
-            header(builder, &child, tar::EntryType::Regular, mode, metadata.len(), content)?;
+            header(
+                builder,
+                &child,
+                tar::EntryType::Regular,
+                mode,
+                metadata.len(),
+                content,
+            )?;
         }
     }
     Ok(())
@@ -80,16 +96,23 @@ fn symlink<W: Write>(
     path: &Path,
     builder: &mut tar::Builder<W>,
 ) -> Result<(), PackError> {
-    let outside = root.canonicalize(path).is_err_and(|e| e.kind() != io::ErrorKind::NotFound);
+    let outside = root
+        .canonicalize(path)
+        .is_err_and(|e| e.kind() != io::ErrorKind::NotFound);
     let target = here
         .read_link_contents(name)
-        .map_err(|source| PackError::Read { path: path.to_owned(), source })?;
+        .map_err(|source| PackError::Read {
+            path: path.to_owned(),
+            source,
+        })?;
     if outside || !super::entry::stays_inside(path, &target) {
         tracing::warn!(path = %path.display(), "left out of the archive: the link leads outside");
         return Ok(());
     }
     let mut header = base_header(tar::EntryType::Symlink, 0o777, 0);
-    builder.append_link(&mut header, path, target).map_err(PackError::Write)
+    builder
+        .append_link(&mut header, path, target)
+        .map_err(PackError::Write)
 }
 
 fn header<W: Write>(
@@ -101,7 +124,9 @@ fn header<W: Write>(
     content: impl Read,
 ) -> Result<(), PackError> {
     let mut header = base_header(kind, mode, size);
-    builder.append_data(&mut header, path, content).map_err(PackError::Write)
+    builder
+        .append_data(&mut header, path, content)
+        .map_err(PackError::Write)
 }
 
 fn base_header(kind: tar::EntryType, mode: u32, size: u64) -> tar::Header {
@@ -114,5 +139,9 @@ fn base_header(kind: tar::EntryType, mode: u32, size: u64) -> tar::Header {
 }
 
 fn mode(metadata: &Metadata) -> u32 {
-    if metadata.permissions().mode() & 0o111 == 0 { 0o644 } else { 0o755 }
+    if metadata.permissions().mode() & 0o111 == 0 {
+        0o644
+    } else {
+        0o755
+    }
 }

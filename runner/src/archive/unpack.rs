@@ -31,11 +31,19 @@ pub struct Limits {
 
 impl Limits {
     /// For a configuration.
-    pub const CONFIGURATION: Self =
-        Self { bytes: 2 << 30, entries: 200_000, path: 4096, depth: 128 };
+    pub const CONFIGURATION: Self = Self {
+        bytes: 2 << 30,
+        entries: 200_000,
+        path: 4096,
+        depth: 128,
+    };
     /// For the working tree after a plan, which may hold what the plan made.
-    pub const WORKING_TREE: Self =
-        Self { bytes: 8 << 30, entries: 500_000, path: 4096, depth: 128 };
+    pub const WORKING_TREE: Self = Self {
+        bytes: 8 << 30,
+        entries: 500_000,
+        path: 4096,
+        depth: 128,
+    };
     /// Headers of long names and extended attributes.
     const EXTENSION: u64 = 1 << 20;
 }
@@ -68,7 +76,9 @@ pub fn unpack(archive: impl Read, target: &Dir, limits: Limits) -> Result<Unpack
     let mut reader = BufReader::new(archive);
     let start = io::BufRead::fill_buf(&mut reader).map_err(UnpackError::Damaged)?;
     // Headers and padding come on top of the content; ten times the entries covers them all.
-    let most = limits.bytes.saturating_add(limits.entries.saturating_mul(10 * 512));
+    let most = limits
+        .bytes
+        .saturating_add(limits.entries.saturating_mul(10 * 512));
     match Compression::detect(start) {
         Compression::Gzip => {
             let gzip = flate2::bufread::MultiGzDecoder::new(reader);
@@ -121,16 +131,27 @@ impl<'a> Unpacker<'a> {
     fn entry<R: Read>(&mut self, entry: &mut tar::Entry<'_, R>) -> Result<(), UnpackError> {
         self.entries += 1;
         if self.entries > self.limits.entries {
-            return Err(UnpackError::TooLarge { what: "entries", limit: self.limits.entries });
+            return Err(UnpackError::TooLarge {
+                what: "entries",
+                limit: self.limits.entries,
+            });
         }
         let kind = entry.header().entry_type();
         if self.extension(kind, entry)? {
             return Ok(());
         }
-        let name = self.long_name.take().unwrap_or_else(|| entry.path_bytes().into_owned());
-        let link = self.long_link.take().or_else(|| entry.link_name_bytes().map(Into::into));
-        let refuse =
-            |problem| UnpackError::Entry { name: printable(&name), problem };
+        let name = self
+            .long_name
+            .take()
+            .unwrap_or_else(|| entry.path_bytes().into_owned());
+        let link = self
+            .long_link
+            .take()
+            .or_else(|| entry.link_name_bytes().map(Into::into));
+        let refuse = |problem| UnpackError::Entry {
+            name: printable(&name),
+            problem,
+        };
         if name.len() > self.limits.path || name.contains(&0) {
             return Err(refuse("its name is too long or holds a zero byte"));
         }
@@ -190,7 +211,10 @@ impl<'a> Unpacker<'a> {
                 }
                 if records.contains_key(b"size".as_slice()) {
                     let limit = self.limits.bytes;
-                    return Err(UnpackError::TooLarge { what: "single files", limit });
+                    return Err(UnpackError::TooLarge {
+                        what: "single files",
+                        limit,
+                    });
                 }
             }
             EntryType::XGlobalHeader => {
@@ -202,7 +226,9 @@ impl<'a> Unpacker<'a> {
     }
 
     fn directory(&self, path: &Path) -> Result<(), UnpackError> {
-        self.target.create_dir_all(path).map_err(|source| write_error(path, source))
+        self.target
+            .create_dir_all(path)
+            .map_err(|source| write_error(path, source))
     }
 
     fn file<R: Read>(
@@ -212,14 +238,20 @@ impl<'a> Unpacker<'a> {
     ) -> Result<(), UnpackError> {
         let size = entry.size();
         if self.done.bytes.saturating_add(size) > self.limits.bytes {
-            return Err(UnpackError::TooLarge { what: "its files", limit: self.limits.bytes });
+            return Err(UnpackError::TooLarge {
+                what: "its files",
+                limit: self.limits.bytes,
+            });
         }
         let executable = entry.header().mode().unwrap_or(0o644) & 0o111 != 0;
         self.make_room(path)?;
         let mode = if executable { 0o755 } else { 0o644 };
         let mut file = self
             .target
-            .open_with(path, OpenOptions::new().write(true).create_new(true).mode(mode))
+            .open_with(
+                path,
+                OpenOptions::new().write(true).create_new(true).mode(mode),
+            )
             .map_err(|source| write_error(path, source))?;
         // The umask may have taken what the archive gives.
         file.set_permissions(Permissions::from_mode(mode))
@@ -235,7 +267,9 @@ impl<'a> Unpacker<'a> {
 
     fn symlink(&mut self, path: &Path, target: &Path) -> Result<(), UnpackError> {
         self.make_room(path)?;
-        self.target.symlink(target, path).map_err(|source| write_error(path, source))?;
+        self.target
+            .symlink(target, path)
+            .map_err(|source| write_error(path, source))?;
         self.symlinks.push(path.to_owned());
         Ok(())
     }
@@ -249,7 +283,10 @@ impl<'a> Unpacker<'a> {
 
     /// Makes the parent directories of `path` and removes a file or link in its place.
     fn make_room(&self, path: &Path) -> Result<(), UnpackError> {
-        if let Some(parent) = path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
+        if let Some(parent) = path
+            .parent()
+            .filter(|parent| !parent.as_os_str().is_empty())
+        {
             self.directory(parent)?;
         }
         match self.target.remove_file(path) {
@@ -279,10 +316,15 @@ impl<'a> Unpacker<'a> {
 
 fn bounded<R: Read>(entry: &mut tar::Entry<'_, R>) -> Result<Vec<u8>, UnpackError> {
     if entry.size() > Limits::EXTENSION {
-        return Err(UnpackError::TooLarge { what: "its headers", limit: Limits::EXTENSION });
+        return Err(UnpackError::TooLarge {
+            what: "its headers",
+            limit: Limits::EXTENSION,
+        });
     }
     let mut content = Vec::new();
-    entry.read_to_end(&mut content).map_err(UnpackError::Damaged)?;
+    entry
+        .read_to_end(&mut content)
+        .map_err(UnpackError::Damaged)?;
     Ok(content)
 }
 
@@ -312,7 +354,10 @@ fn pax_record(content: &[u8]) -> Option<(&[u8], &[u8], &[u8])> {
 }
 
 fn write_error(path: &Path, source: io::Error) -> UnpackError {
-    UnpackError::Write { name: printable(path.as_os_str().as_bytes()), source }
+    UnpackError::Write {
+        name: printable(path.as_os_str().as_bytes()),
+        source,
+    }
 }
 
 fn printable(name: &[u8]) -> String {

@@ -14,7 +14,11 @@ pub struct Executors {
 impl Executors {
     /// Names of those that are there, the one that `auto` takes first.
     pub fn names(&self) -> Vec<String> {
-        self.docker.iter().chain(&self.process).map(|it| it.name().to_owned()).collect()
+        self.docker
+            .iter()
+            .chain(&self.process)
+            .map(|it| it.name().to_owned())
+            .collect()
     }
 
     /// The executor for `wanted`: `docker`, `process`, or `auto`.
@@ -33,6 +37,11 @@ impl Executors {
                 self.names().join(", ")
             ))
         })
+    }
+
+    /// All that are there.
+    pub fn all(&self) -> impl Iterator<Item = &Arc<dyn Executor>> {
+        self.docker.iter().chain(&self.process)
     }
 
     /// The executor that started a step.

@@ -53,7 +53,10 @@ pub enum ExecutorError {
     #[error("{0}")]
     Refused(String),
     #[error("{what} failed")]
-    Io { what: &'static str, source: std::io::Error },
+    Io {
+        what: &'static str,
+        source: std::io::Error,
+    },
     #[error("docker: {what} failed: {reason}")]
     Docker { what: &'static str, reason: String },
 }
@@ -80,6 +83,7 @@ pub trait Executor: Send + Sync {
     /// A step of an earlier runner process goes on: what it uses is not free.
     fn found(&self, execution: &Execution);
 
-    /// Ends everything of a dead or given-up step and removes what is left of it.
-    fn remove<'a>(&'a self, execution: &'a Execution) -> Answer<'a, ()>;
+    /// Ends everything of a job's dead or given-up step and removes what is left of it, also where
+    /// the execution was not recorded.
+    fn remove<'a>(&'a self, job_id: &'a str, execution: Option<&'a Execution>) -> Answer<'a, ()>;
 }

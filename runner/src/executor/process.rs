@@ -5,8 +5,9 @@
 
 use std::collections::BTreeSet;
 use std::io;
+use std::ops::Range;
 use std::os::unix::process::CommandExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 
@@ -19,9 +20,6 @@ use super::{
 use crate::job::StepDir;
 use crate::machine::Machine;
 
-/// The users that steps run as when the runner is root: one per step at a time.
-const FIRST_UID: u32 = 64_300;
-const UIDS: u32 = 200;
 /// Processes a step may have unless its job says otherwise.
 const PROCESSES: u64 = 1024;
 
@@ -30,6 +28,8 @@ pub struct ProcessExecutor {
     supervisor: PathBuf,
     machine: Machine,
     level: SandboxLevel,
+    /// The users that steps run as when the runner is root: one per step at a time.
+    users: Range<u32>,
     uids: Mutex<BTreeSet<u32>>,
     children: Arc<Mutex<Vec<std::process::Child>>>,
 }
@@ -41,6 +41,7 @@ impl ProcessExecutor {
         supervisor: PathBuf,
         machine: Machine,
         choice: SandboxChoice,
+        data: &Path,
     ) -> Result<Self, String> {
         let best = machine.best_level();
         let level = match choice {
@@ -59,6 +60,7 @@ impl ProcessExecutor {
             supervisor,
             machine,
             level,
+            users: crate::machine::users_for(data),
             uids: Mutex::default(),
             children: Arc::default(),
         })
@@ -77,7 +79,7 @@ impl ProcessExecutor {
             return None;
         }
         let mut taken = self.uids.lock();
-        let uid = (FIRST_UID..FIRST_UID + UIDS).find(|uid| !taken.contains(uid))?;
+        let uid = self.users.clone().find(|uid| !taken.contains(uid))?;
         taken.insert(uid);
         Some(uid)
     }
@@ -115,8 +117,11 @@ impl Executor for ProcessExecutor {
     }
 
     fn surroundings(&self, start: &Start) -> Result<Surroundings, ExecutorError> {
-        let wanted: SandboxLevel =
-            start.settings.minimum_sandbox.parse().map_err(ExecutorError::Refused)?;
+        let wanted: SandboxLevel = start
+            .settings
+            .minimum_sandbox
+            .parse()
+            .map_err(ExecutorError::Refused)?;
         if wanted > self.level {
             return Err(ExecutorError::Refused(format!(
                 "the pool demands a {} sandbox and this runner gives {}",
@@ -130,20 +135,21 @@ impl Executor for ProcessExecutor {
                     .to_owned(),
             ));
         }
-        let owner = self.take_uid().map(|uid| (uid, uid));
+        let uid = self.take_uid();
         let on = self.level > SandboxLevel::None;
         let asked = u64::from(start.settings.process_limit);
         Ok(Surroundings {
             sandbox: Sandbox {
-                uid: owner.map(|it| it.0),
-                gid: owner.map(|it| it.1),
+                uid,
+                gid: uid,
                 landlock: on && self.machine.landlock,
                 seccomp: on && self.machine.seccomp,
                 rlimits: on,
                 read_only: start.read_only.clone(),
                 read_write: Vec::new(),
             },
-            owner,
+            // The supervisor, which stays root, gives the step's user what it may write.
+            owner: None,
             memory_bytes: start.settings.memory_bytes,
             processes: if asked == 0 { PROCESSES } else { asked },
             path: crate::machine::SEARCH_PATH.to_owned(),
@@ -154,10 +160,17 @@ impl Executor for ProcessExecutor {
     fn start<'a>(&'a self, start: &'a Start) -> Answer<'a, Execution> {
         Box::pin(async move {
             let mut command = self.command(start);
-            command.env_clear().current_dir("/").stdin(Stdio::null()).stdout(Stdio::null());
+            command
+                .env_clear()
+                .current_dir("/")
+                .stdin(Stdio::null())
+                .stdout(Stdio::null());
             command.stderr(supervisor_log(&start.step).map_err(io_error("opening its log"))?);
             let child = detached(command).map_err(io_error("starting the supervisor"))?;
-            let execution = Execution::Process { pid: child.id(), uid: read_uid(&start.step) };
+            let execution = Execution::Process {
+                pid: child.id(),
+                uid: read_uid(&start.step),
+            };
             self.children.lock().push(child);
             Ok(execution)
         })
@@ -174,9 +187,11 @@ impl Executor for ProcessExecutor {
         }
     }
 
-    fn remove<'a>(&'a self, execution: &'a Execution) -> Answer<'a, ()> {
+    fn remove<'a>(&'a self, _: &'a str, execution: Option<&'a Execution>) -> Answer<'a, ()> {
         Box::pin(async move {
-            let Execution::Process { uid, .. } = execution else { return Ok(()) };
+            let Some(Execution::Process { uid, .. }) = execution else {
+                return Ok(());
+            };
             reap(&self.children);
             if let Some(uid) = uid {
                 // What a step has left running under its own user has no owner any more.
@@ -193,11 +208,18 @@ fn io_error(what: &'static str) -> impl FnOnce(io::Error) -> ExecutorError {
 }
 
 /// In a session of its own, so that it gets neither the terminal's signals nor the runner's.
-#[expect(unsafe_code, reason = "setsid between fork and exec; it is async-signal-safe")]
+#[expect(
+    unsafe_code,
+    reason = "setsid between fork and exec; it is async-signal-safe"
+)]
 fn detached(mut command: Command) -> io::Result<std::process::Child> {
     // SAFETY: only setsid(2) is called in the child before exec.
     unsafe {
-        command.pre_exec(|| rustix::process::setsid().map(|_| ()).map_err(io::Error::from));
+        command.pre_exec(|| {
+            rustix::process::setsid()
+                .map(|_| ())
+                .map_err(io::Error::from)
+        });
     }
     command.spawn()
 }
@@ -205,7 +227,9 @@ fn detached(mut command: Command) -> io::Result<std::process::Child> {
 fn supervisor_log(step: &StepDir) -> io::Result<Stdio> {
     step.write("supervisor.log", b"", 0o600)?;
     let options = cap_std::fs::OpenOptions::new().append(true).to_owned();
-    Ok(Stdio::from(step.dir().open_with("supervisor.log", &options)?.into_std()))
+    Ok(Stdio::from(
+        step.dir().open_with("supervisor.log", &options)?.into_std(),
+    ))
 }
 
 /// The user that a step's specification names.
@@ -215,5 +239,7 @@ fn read_uid(step: &StepDir) -> Option<u32> {
 }
 
 fn reap(children: &Mutex<Vec<std::process::Child>>) {
-    children.lock().retain_mut(|child| matches!(child.try_wait(), Ok(None)));
+    children
+        .lock()
+        .retain_mut(|child| matches!(child.try_wait(), Ok(None)));
 }

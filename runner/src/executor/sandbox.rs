@@ -43,7 +43,9 @@ impl FromStr for SandboxLevel {
             "none" | "" => Ok(Self::None),
             "basic" => Ok(Self::Basic),
             "strong" => Ok(Self::Strong),
-            other => Err(format!("{other:?} is no sandbox level: none, basic or strong")),
+            other => Err(format!(
+                "{other:?} is no sandbox level: none, basic or strong"
+            )),
         }
     }
 }
@@ -51,7 +53,11 @@ impl FromStr for SandboxLevel {
 impl FromStr for SandboxChoice {
     type Err = String;
     fn from_str(text: &str) -> Result<Self, String> {
-        if text == "auto" { Ok(Self::Auto) } else { text.parse().map(Self::Exactly) }
+        if text == "auto" {
+            Ok(Self::Auto)
+        } else {
+            text.parse().map(Self::Exactly)
+        }
     }
 }
 
@@ -60,7 +66,7 @@ impl FromStr for SandboxChoice {
 pub struct Surroundings {
     /// For the supervisor.
     pub sandbox: Sandbox,
-    /// The user and group that own the step directory.
+    /// The user and group that the step directory is given to, where the supervisor runs as them.
     pub owner: Option<(u32, u32)>,
     /// Most memory, processes and CPU the step may use; 0: no limit.
     pub memory_bytes: u64,

@@ -52,10 +52,17 @@ pub async fn enrol(
         join_token: token.to_text().expose().clone(),
         csr_der: made.csr_der.into(),
         name: name.to_owned(),
-        labels: labels.iter().map(|(key, value)| (key.clone(), value.clone())).collect(),
+        labels: labels
+            .iter()
+            .map(|(key, value)| (key.clone(), value.clone()))
+            .collect(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
     };
-    let answer = enrolling.client.enroll(request).await.map_err(|status| refusal(&status))?;
+    let answer = enrolling
+        .client
+        .enroll(request)
+        .await
+        .map_err(|status| refusal(&status))?;
     let identity = renewed(made.key, answer.into_inner());
     if link::ca::fingerprint(&identity.ca_der) != token.ca_fingerprint() {
         return Err(EnrolError::OtherAuthority);
@@ -78,7 +85,11 @@ pub async fn recover(connector: &Connector, old: &Identity) -> Result<Identity, 
         signed_at,
         signature: signature.into(),
     };
-    let answer = enrolling.client.recover(request).await.map_err(|status| refusal(&status))?;
+    let answer = enrolling
+        .client
+        .recover(request)
+        .await
+        .map_err(|status| refusal(&status))?;
     Ok(renewed(old.key.clone(), answer.into_inner()))
 }
 
@@ -91,7 +102,9 @@ pub async fn renew(wire: &Wire, old: &Identity) -> Result<Identity, EnrolError> 
     let csr: bytes::Bytes = made.csr_der.into();
     let answer = wire
         .call(Lane::Control, |mut client| {
-            let request = v1::RenewRequest { csr_der: csr.clone() };
+            let request = v1::RenewRequest {
+                csr_der: csr.clone(),
+            };
             async move { client.renew(request).await.map(tonic::Response::into_inner) }
         })
         .await

@@ -32,7 +32,9 @@ pub enum StoreError {
     Read { path: PathBuf, source: io::Error },
     #[error("{path} could not be written")]
     Write { path: PathBuf, source: io::Error },
-    #[error("{path} is damaged; with the pool's join token and without this file the runner enrols anew")]
+    #[error(
+        "{path} is damaged; with the pool's join token and without this file the runner enrols anew"
+    )]
     Damaged { path: PathBuf },
 }
 
@@ -53,18 +55,22 @@ impl Identity {
     /// [`StoreError`]; a damaged file is never silently replaced.
     pub fn load(data: &Path) -> Result<Option<Self>, StoreError> {
         let path = data.join(FILE);
-        let found: Option<OnDisk> = step::read_json(&path).map_err(|source| {
-            match source.kind() {
+        let found: Option<OnDisk> =
+            step::read_json(&path).map_err(|source| match source.kind() {
                 io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof => {
                     StoreError::Damaged { path: path.clone() }
                 }
-                _ => StoreError::Read { path: path.clone(), source },
-            }
-        })?;
+                _ => StoreError::Read {
+                    path: path.clone(),
+                    source,
+                },
+            })?;
         found
             .map(|it| {
                 let decode = |text: &str| {
-                    STANDARD.decode(text).map_err(|_| StoreError::Damaged { path: path.clone() })
+                    STANDARD
+                        .decode(text)
+                        .map_err(|_| StoreError::Damaged { path: path.clone() })
                 };
                 Ok(Self {
                     runner_id: it.runner_id,
@@ -146,7 +152,13 @@ mod tests {
         identity().save(data.path()).unwrap();
         let found = Identity::load(data.path()).unwrap().unwrap();
         assert_eq!(found.key.expose(), &[1, 2]);
-        let mode = data.path().join(FILE).metadata().unwrap().permissions().mode();
+        let mode = data
+            .path()
+            .join(FILE)
+            .metadata()
+            .unwrap()
+            .permissions()
+            .mode();
         assert_eq!(mode & 0o777, 0o600);
     }
 
@@ -154,7 +166,10 @@ mod tests {
     fn a_damaged_file_is_named() {
         let data = tempfile::tempdir().unwrap();
         std::fs::write(data.path().join(FILE), "{").unwrap();
-        assert!(matches!(Identity::load(data.path()), Err(StoreError::Damaged { .. })));
+        assert!(matches!(
+            Identity::load(data.path()),
+            Err(StoreError::Damaged { .. })
+        ));
     }
 
     #[test]

@@ -50,7 +50,10 @@ pub fn override_text(mode: StateMode, depth: usize) -> String {
 pub fn override_name<'a>(existing: impl IntoIterator<Item = &'a str>) -> String {
     let existing: Vec<&str> = existing.into_iter().collect();
     let mut name = format!("zz_{OVERRIDE}");
-    while existing.iter().any(|other| *other > name.as_str() && other.contains("override.t")) {
+    while existing
+        .iter()
+        .any(|other| *other > name.as_str() && other.contains("override.t"))
+    {
         name.insert(0, 'z');
         if name.len() > 200 {
             break;
@@ -105,9 +108,16 @@ pub fn mentions(config: &Dir, needle: &str) -> io::Result<bool> {
 }
 
 fn is_configuration(name: &str) -> bool {
-    [".tf", ".tf.json", ".tofu", ".tofu.json", ".tfvars", ".tfvars.json"]
-        .iter()
-        .any(|ending| name.ends_with(ending))
+    [
+        ".tf",
+        ".tf.json",
+        ".tofu",
+        ".tofu.json",
+        ".tfvars",
+        ".tfvars.json",
+    ]
+    .iter()
+    .any(|ending| name.ends_with(ending))
 }
 
 fn contains(text: &[u8], needle: &[u8]) -> bool {
@@ -120,24 +130,55 @@ mod tests {
 
     #[test]
     fn a_large_state_goes_over_http_unless_the_workspace_is_named() {
-        let choice = Choice { setting: "auto", state_bytes: LARGE_STATE, names_workspace: false };
+        let choice = Choice {
+            setting: "auto",
+            state_bytes: LARGE_STATE,
+            names_workspace: false,
+        };
         assert_eq!(choose(choice), StateMode::Http);
-        assert_eq!(choose(Choice { names_workspace: true, ..choice }), StateMode::Local);
-        assert_eq!(choose(Choice { state_bytes: 5, ..choice }), StateMode::Local);
-        assert_eq!(choose(Choice { setting: "http", ..choice }), StateMode::Http);
+        assert_eq!(
+            choose(Choice {
+                names_workspace: true,
+                ..choice
+            }),
+            StateMode::Local
+        );
+        assert_eq!(
+            choose(Choice {
+                state_bytes: 5,
+                ..choice
+            }),
+            StateMode::Local
+        );
+        assert_eq!(
+            choose(Choice {
+                setting: "http",
+                ..choice
+            }),
+            StateMode::Http
+        );
     }
 
     #[test]
     fn the_state_path_is_relative_to_the_working_directory() {
         let text = override_text(StateMode::Local, 2);
         assert!(text.contains("\"../../state/terraform.tfstate\""), "{text}");
-        assert_eq!(state_file(StateMode::Local, "net"), Path::new("state/net/terraform.tfstate"));
-        assert_eq!(state_file(StateMode::Local, "default"), Path::new("state/terraform.tfstate"));
+        assert_eq!(
+            state_file(StateMode::Local, "net"),
+            Path::new("state/net/terraform.tfstate")
+        );
+        assert_eq!(
+            state_file(StateMode::Local, "default"),
+            Path::new("state/terraform.tfstate")
+        );
     }
 
     #[test]
     fn our_override_is_the_last_one() {
-        assert_eq!(override_name(["main.tf", "zzz.tf"]), "zz_terrane_override.tf");
+        assert_eq!(
+            override_name(["main.tf", "zzz.tf"]),
+            "zz_terrane_override.tf"
+        );
         let name = override_name(["zzz_override.tf"]);
         assert!(name.as_str() > "zzz_override.tf", "{name}");
     }

@@ -47,7 +47,9 @@ pub fn providers_in(mirror: &Path) -> BTreeSet<String> {
 }
 
 fn names_in(path: &Path) -> Vec<String> {
-    let Ok(entries) = std::fs::read_dir(path) else { return Vec::new() };
+    let Ok(entries) = std::fs::read_dir(path) else {
+        return Vec::new();
+    };
     let mut names: Vec<String> = entries
         .flatten()
         .filter(|entry| entry.path().is_dir())
@@ -79,7 +81,11 @@ pub fn cli_config(providers: &Providers, api: Option<&ApiHost>) -> String {
             only.extend(mirror.only_here.iter().map(|address| quote(address)));
         }
         let only: Vec<String> = only.into_iter().collect();
-        let _ = write!(text, "  direct {{\n    exclude = [{}]\n  }}\n}}\n", only.join(", "));
+        let _ = write!(
+            text,
+            "  direct {{\n    exclude = [{}]\n  }}\n}}\n",
+            only.join(", ")
+        );
     }
     text
 }
@@ -94,9 +100,15 @@ mod tests {
         let package = "registry.terraform.io/hashicorp/aws/5.0.0/linux_amd64";
         std::fs::create_dir_all(directory.path().join(package)).unwrap();
         let only_here = providers_in(directory.path());
-        let mirrors = vec![Mirror { path: "/m".into(), only_here }];
+        let mirrors = vec![Mirror {
+            path: "/m".into(),
+            only_here,
+        }];
         let text = cli_config(&Providers { mirrors }, None);
-        assert!(text.contains(r#"exclude = ["registry.terraform.io/hashicorp/aws"]"#), "{text}");
+        assert!(
+            text.contains(r#"exclude = ["registry.terraform.io/hashicorp/aws"]"#),
+            "{text}"
+        );
         assert!(text.contains(r#"path = "/m""#), "{text}");
     }
 
@@ -109,7 +121,10 @@ mod tests {
         };
         let text = cli_config(&Providers::default(), Some(&api));
         assert!(text.contains("host \"terrane.example\" {"), "{text}");
-        assert!(text.contains("\"modules.v1\" = \"http://127.0.0.1:1/m/\""), "{text}");
+        assert!(
+            text.contains("\"modules.v1\" = \"http://127.0.0.1:1/m/\""),
+            "{text}"
+        );
         assert!(!text.contains("provider_installation"), "{text}");
     }
 }

@@ -23,7 +23,11 @@ const GENERATED: &str = "generated_by_terrane.tf";
 
 /// The commands of a plan or an apply, in order.
 pub(super) fn of(inputs: &Inputs<'_>) -> Vec<Command> {
-    let init = command(inputs, "init", strings(&["init", "-input=false", "-no-color"]));
+    let init = command(
+        inputs,
+        "init",
+        strings(&["init", "-input=false", "-no-color"]),
+    );
     if inputs.applies {
         return vec![init, apply(inputs)];
     }
@@ -31,7 +35,11 @@ pub(super) fn of(inputs: &Inputs<'_>) -> Vec<Command> {
     let show = command(inputs, "show", strings(&["show", "-no-color", &plan_file]));
     let mut show_json = command(inputs, "show-json", strings(&["show", "-json", &plan_file]));
     show_json.stdout = Some(PathBuf::from(PLAN_JSON));
-    let mut schemas = command(inputs, "schemas", strings(&["providers", "schema", "-json"]));
+    let mut schemas = command(
+        inputs,
+        "schemas",
+        strings(&["providers", "schema", "-json"]),
+    );
     schemas.stdout = Some(PathBuf::from(SCHEMAS_JSON));
     schemas.optional = true;
     vec![init, plan(inputs), show, show_json, schemas]
@@ -41,7 +49,10 @@ fn plan(inputs: &Inputs<'_>) -> Command {
     let settings = inputs.settings;
     let mut arguments = strings(&["plan", "-input=false", "-json"]);
     arguments.push(format!("-out={}", inputs.layout.up(PLAN_FILE)));
-    arguments.push(format!("-var-file={}", inputs.layout.up(&format!("{INPUT}/terrane.tfvars"))));
+    arguments.push(format!(
+        "-var-file={}",
+        inputs.layout.up(&format!("{INPUT}/terrane.tfvars"))
+    ));
     if settings.destroy {
         arguments.push("-destroy".to_owned());
     }
@@ -53,9 +64,24 @@ fn plan(inputs: &Inputs<'_>) -> Command {
     if settings.generate_config {
         arguments.push(format!("-generate-config-out={GENERATED}"));
     }
-    arguments.extend(settings.targets.iter().map(|address| format!("-target={address}")));
-    arguments.extend(settings.replaces.iter().map(|address| format!("-replace={address}")));
-    arguments.extend(settings.invoke_actions.iter().map(|address| format!("-invoke={address}")));
+    arguments.extend(
+        settings
+            .targets
+            .iter()
+            .map(|address| format!("-target={address}")),
+    );
+    arguments.extend(
+        settings
+            .replaces
+            .iter()
+            .map(|address| format!("-replace={address}")),
+    );
+    arguments.extend(
+        settings
+            .invoke_actions
+            .iter()
+            .map(|address| format!("-invoke={address}")),
+    );
     arguments.extend(parallelism(settings));
     command(inputs, "plan", arguments)
 }
@@ -64,7 +90,10 @@ fn apply(inputs: &Inputs<'_>) -> Command {
     let mut arguments = strings(&["apply", "-input=false", "-json"]);
     arguments.extend(parallelism(inputs.settings));
     arguments.push(inputs.layout.up(PLAN_FILE));
-    Command { writes_state: true, ..command(inputs, "apply", arguments) }
+    Command {
+        writes_state: true,
+        ..command(inputs, "apply", arguments)
+    }
 }
 
 fn parallelism(settings: &TerraformSettings) -> Option<String> {
@@ -106,9 +135,17 @@ mod tests {
     use super::*;
 
     fn argv(settings: &TerraformSettings, applies: bool, index: usize) -> String {
-        let layout = Layout { working: PathBuf::from("config/a"), depth: 2 };
+        let layout = Layout {
+            working: PathBuf::from("config/a"),
+            depth: 2,
+        };
         let terraform = Path::new("/bin/terraform");
-        let inputs = Inputs { terraform, layout: &layout, settings, applies };
+        let inputs = Inputs {
+            terraform,
+            layout: &layout,
+            settings,
+            applies,
+        };
         of(&inputs)[index].argv.join(" ")
     }
 
@@ -139,10 +176,20 @@ mod tests {
 
     #[test]
     fn the_archive_holds_configuration_and_plan() {
-        for kept in ["config", "config/a/main.tf", "config/.terraform/modules/m", "plan/tfplan"] {
+        for kept in [
+            "config",
+            "config/a/main.tf",
+            "config/.terraform/modules/m",
+            "plan/tfplan",
+        ] {
             assert!(!left_out_of_archive(Path::new(kept)), "{kept}");
         }
-        for left in ["input/x", "config/a/.terraform/providers", "plan/plan.json", "state"] {
+        for left in [
+            "input/x",
+            "config/a/.terraform/providers",
+            "plan/plan.json",
+            "state",
+        ] {
             assert!(left_out_of_archive(Path::new(left)), "{left}");
         }
     }

@@ -16,6 +16,8 @@ pub struct Context {
     pub executors: Executors,
     pub binaries: Binaries,
     pub providers: Providers,
+    /// The proxy of the runner and the hosts that are reached without it.
+    pub proxy: Option<(url::Url, Option<String>)>,
     /// Proxy settings of the runner, which steps inherit unless they set their own.
     pub proxy_environment: Vec<(String, String)>,
 }
@@ -23,8 +25,14 @@ pub struct Context {
 impl Context {
     /// What a step may read besides its own directory and the system.
     pub(super) fn read_only(&self, terraform: &Path) -> Vec<PathBuf> {
-        let mirrors = self.providers.mirrors.iter().map(|mirror| mirror.path.clone());
-        std::iter::once(terraform.to_owned()).chain(mirrors).collect()
+        let mirrors = self
+            .providers
+            .mirrors
+            .iter()
+            .map(|mirror| mirror.path.clone());
+        std::iter::once(terraform.to_owned())
+            .chain(mirrors)
+            .collect()
     }
 
     pub(super) fn secrets_of(&self, job: &Job) -> Secrets {

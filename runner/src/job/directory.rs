@@ -84,7 +84,10 @@ impl JobDirectory {
     /// The file system's own; `InvalidInput` for an id that is no file name.
     pub fn create(jobs: &Path, job: Job) -> io::Result<Self> {
         if !is_id(&job.id) {
-            return Err(io::Error::new(io::ErrorKind::InvalidInput, "the job's id is unusable"));
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidInput,
+                "the job's id is unusable",
+            ));
         }
         let path = jobs.join(&job.id);
         if path.exists() {
@@ -92,7 +95,11 @@ impl JobDirectory {
         }
         files::make_passage(&path)?;
         files::write_private(&path.join(JOB), &job.encode_to_vec())?;
-        let directory = Self { path, job, record: Record::default() };
+        let directory = Self {
+            path,
+            job,
+            record: Record::default(),
+        };
         directory.save()?;
         Ok(directory)
     }
@@ -102,10 +109,16 @@ impl JobDirectory {
     /// # Errors
     /// The file system's own; `InvalidData` when the files are damaged.
     pub fn open(path: &Path) -> io::Result<Option<Self>> {
-        let Some(record) = step::read_json(&path.join(RECORD))? else { return Ok(None) };
+        let Some(record) = step::read_json(&path.join(RECORD))? else {
+            return Ok(None);
+        };
         let job = Job::decode(std::fs::read(path.join(JOB))?.as_slice())
             .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
-        Ok(Some(Self { path: path.to_owned(), job, record }))
+        Ok(Some(Self {
+            path: path.to_owned(),
+            job,
+            record,
+        }))
     }
 
     pub fn path(&self) -> &Path {
@@ -167,7 +180,9 @@ impl JobDirectory {
 fn is_id(id: &str) -> bool {
     !id.is_empty()
         && id.len() <= 128
-        && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
+        && id
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
 }
 
 #[cfg(test)]
@@ -177,21 +192,34 @@ mod tests {
     #[test]
     fn is_found_again() {
         let jobs = tempfile::tempdir().unwrap();
-        let job = Job { id: "job-1".into(), epoch: 3, ..Job::default() };
+        let job = Job {
+            id: "job-1".into(),
+            epoch: 3,
+            ..Job::default()
+        };
         let mut made = JobDirectory::create(jobs.path(), job).unwrap();
         made.record.terraform_version = "1.11.4".into();
         made.enter(Stage::Running).unwrap();
-        let found = JobDirectory::open(&jobs.path().join("job-1")).unwrap().unwrap();
+        let found = JobDirectory::open(&jobs.path().join("job-1"))
+            .unwrap()
+            .unwrap();
         assert_eq!((found.job.epoch, found.record), (3, made.record.clone()));
         made.remove().unwrap();
-        assert!(JobDirectory::open(&jobs.path().join("job-1")).unwrap().is_none());
+        assert!(
+            JobDirectory::open(&jobs.path().join("job-1"))
+                .unwrap()
+                .is_none()
+        );
     }
 
     #[test]
     fn ids_can_not_lead_elsewhere() {
         let jobs = tempfile::tempdir().unwrap();
         for id in ["", "..", "a/b", "/etc"] {
-            let job = Job { id: id.into(), ..Job::default() };
+            let job = Job {
+                id: id.into(),
+                ..Job::default()
+            };
             assert!(JobDirectory::create(jobs.path(), job).is_err(), "{id}");
         }
     }

@@ -22,8 +22,16 @@ const RESERVED: &[&str] = &[
 ];
 const RESERVED_PREFIX: &str = "TF_HTTP_";
 /// Flags in `TF_CLI_ARGS…` that would move the state, the plan, or the output.
-const RESERVED_FLAGS: &[&str] =
-    &["state", "state-out", "backup", "out", "json", "backend", "backend-config", "chdir"];
+const RESERVED_FLAGS: &[&str] = &[
+    "state",
+    "state-out",
+    "backup",
+    "out",
+    "json",
+    "backend",
+    "backend-config",
+    "chdir",
+];
 
 /// A variable that can't be honoured.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -89,7 +97,10 @@ fn run_facts(job: &Job) -> [(&'static str, String); 4] {
     [
         ("RUN_ID", job.run_id.clone()),
         ("WORKSPACE_NAME", job.workspace_name.clone()),
-        ("WORKSPACE_SLUG", format!("{}/{}", job.environment_name, job.workspace_name)),
+        (
+            "WORKSPACE_SLUG",
+            format!("{}/{}", job.environment_name, job.workspace_name),
+        ),
         ("PROJECT_NAME", job.project_name.clone()),
     ]
 }
@@ -111,7 +122,10 @@ fn check(variable: &Variable) -> Result<(), EnvironmentError> {
         let flag = flag.split('=').next().unwrap_or_default();
         if word.contains('-') && RESERVED_FLAGS.contains(&flag) {
             let flag = format!("-{flag}");
-            return Err(EnvironmentError::Flag { key: key.clone(), flag });
+            return Err(EnvironmentError::Flag {
+                key: key.clone(),
+                flag,
+            });
         }
     }
     Ok(())
@@ -131,8 +145,14 @@ mod tests {
     }
 
     fn built(variables: Vec<Variable>) -> Result<BTreeMap<String, String>, EnvironmentError> {
-        let job = Job { workspace_name: "net".into(), ..Job::default() };
-        let settings = TerraformSettings { variables, ..TerraformSettings::default() };
+        let job = Job {
+            workspace_name: "net".into(),
+            ..Job::default()
+        };
+        let settings = TerraformSettings {
+            variables,
+            ..TerraformSettings::default()
+        };
         let surroundings = Surroundings {
             home: "/h",
             temporary: "/t",
@@ -160,7 +180,12 @@ mod tests {
 
     #[test]
     fn flags_that_move_the_state_are_refused() {
-        for value in ["-state=x", "-parallelism=3 -state-out y", "\"-json\"", "--out=p"] {
+        for value in [
+            "-state=x",
+            "-parallelism=3 -state-out y",
+            "\"-json\"",
+            "--out=p",
+        ] {
             let error = built(vec![variable("TF_CLI_ARGS_plan", value)]).unwrap_err();
             assert!(matches!(error, EnvironmentError::Flag { .. }), "{value}");
         }

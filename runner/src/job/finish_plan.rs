@@ -10,6 +10,7 @@ use super::commands::{PLAN_JSON, SCHEMAS_JSON, left_out_of_archive};
 use super::outcome::plan_summary;
 use super::{Context, JobDirectory, StepDir};
 use crate::archive;
+use crate::logs::mask::{MaskedWriter, Secrets};
 use crate::wire::{Artefact, ArtefactError, upload};
 
 /// zstd's own default; a working tree is mostly text.
@@ -38,7 +39,8 @@ pub(super) async fn finish_plan(
 ) -> Result<PlanSummary, FinishError> {
     let step = directory.step()?;
     let scratch = directory.path().to_owned();
-    let made = tokio::task::spawn_blocking(move || make(&step, &scratch));
+    let secrets = super::logs::json_secrets_of(&directory.job);
+    let made = tokio::task::spawn_blocking(move || make(&step, &scratch, secrets));
     let made = made.await.map_err(io::Error::other)??;
     let job = &directory.job;
     let uploads = [
@@ -63,18 +65,29 @@ struct Made {
     archive: File,
 }
 
-fn make(step: &StepDir, scratch: &std::path::Path) -> Result<Made, FinishError> {
+fn make(step: &StepDir, scratch: &std::path::Path, secrets: Secrets) -> Result<Made, FinishError> {
     let plan = step.open(PLAN_JSON)?;
     let summary = terraform::plan::summarize(BufReader::new(&plan))
         .map_err(|error| FinishError::Plan(chain(&error)))?;
-    let redacted = redacted(step, scratch)?;
+    let redacted = redacted(step, scratch, secrets)?;
     let archive = packed(step, scratch)?;
-    Ok(Made { summary, plan: step.open(PLAN_JSON)?, redacted, archive })
+    Ok(Made {
+        summary,
+        plan: step.open(PLAN_JSON)?,
+        redacted,
+        archive,
+    })
 }
 
-fn redacted(step: &StepDir, scratch: &std::path::Path) -> Result<File, FinishError> {
+/// terraform hides what the configuration calls sensitive; what only the workspace calls so is
+/// masked on top of that.
+fn redacted(
+    step: &StepDir,
+    scratch: &std::path::Path,
+    secrets: Secrets,
+) -> Result<File, FinishError> {
     let path = scratch.join("redacted.json");
-    let mut out = BufWriter::new(private(&path)?);
+    let mut out = MaskedWriter::new(BufWriter::new(private(&path)?), secrets);
     let plan = BufReader::new(step.open(PLAN_JSON)?);
     let schemas: Box<dyn io::Read> = match step.open_if_there(SCHEMAS_JSON)? {
         Some(file) if file.metadata()?.len() > 0 => Box::new(BufReader::new(file)),
@@ -85,7 +98,12 @@ fn redacted(step: &StepDir, scratch: &std::path::Path) -> Result<File, FinishErr
     if !redaction.missing_schemas.is_empty() {
         tracing::warn!(types = ?redaction.missing_schemas, "no schema for changed resources");
     }
-    out.flush()?;
+    out.finish()?.flush()?;
+    let document = BufReader::new(File::open(&path)?);
+    serde_json::from_reader::<_, serde::de::IgnoredAny>(document).map_err(|_| {
+        let reason = "a sensitive value of the workspace is part of JSON's own syntax";
+        FinishError::Redact(reason.to_owned())
+    })?;
     Ok(File::open(path)?)
 }
 
@@ -101,7 +119,11 @@ fn packed(step: &StepDir, scratch: &std::path::Path) -> Result<File, FinishError
 fn private(path: &std::path::Path) -> io::Result<File> {
     use std::os::unix::fs::OpenOptionsExt;
     crate::files::remove_if_there(path)?;
-    std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)
+    std::fs::OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path)
 }
 
 async fn send(context: &Context, job: &Job, file: File, kind: &str) -> Result<(), ArtefactError> {

@@ -28,14 +28,19 @@ pub(super) fn send_logs(
                 return;
             }
         };
-        let engine = prepare::settings_of(&job).map(|it| it.engine.clone()).unwrap_or_default();
+        let engine = prepare::settings_of(&job)
+            .map(|it| it.engine.clone())
+            .unwrap_or_default();
         let send = |stream: Stream, step: super::StepDir| {
             let names: Vec<&str> = record.commands.iter().map(String::as_str).collect();
             let script = Script::new(stream, header(&engine, &record.terraform_version), &names);
             let secrets = secrets.clone();
             let make = move || LogSource::new(step.clone(), script.clone(), secrets.clone());
-            let name =
-                LogName { job_id: job.id.clone(), epoch: job.epoch, stream: stream.name() };
+            let name = LogName {
+                job_id: job.id.clone(),
+                epoch: job.epoch,
+                stream: stream.name(),
+            };
             let (wire, progress) = (wire.clone(), progress.clone());
             async move {
                 if let Err(error) = send_log(&wire, name.clone(), make, progress).await {
@@ -52,18 +57,30 @@ pub(super) fn send_logs(
 
 /// Everything in a job that must not be seen.
 pub(super) fn secrets_of(job: &Job) -> Secrets {
+    Secrets::new(secret_values(job).iter().map(String::as_str))
+}
+
+/// The same for JSON documents.
+pub(super) fn json_secrets_of(job: &Job) -> Secrets {
+    Secrets::for_json(secret_values(job).iter().map(String::as_str))
+}
+
+fn secret_values(job: &Job) -> Vec<String> {
     let settings = prepare::settings_of(job).ok();
     let values = settings.into_iter().flat_map(|settings| {
         let variables = settings.variables.iter().filter(|it| it.sensitive);
         let values = variables.flat_map(|it| {
             let whole = std::iter::once(it.value.clone());
-            let parts = if it.hcl { quoted_texts(&it.value) } else { Vec::new() };
+            let parts = if it.hcl {
+                quoted_texts(&it.value)
+            } else {
+                Vec::new()
+            };
             whole.chain(parts)
         });
         values.chain([settings.run_token.clone()])
     });
-    let values: Vec<String> = values.collect();
-    Secrets::new(values.iter().map(String::as_str))
+    values.collect()
 }
 
 /// The texts inside an HCL expression: what a sensitive list or object holds is sensitive too.
@@ -102,8 +119,13 @@ mod tests {
             run_token: "run-token".into(),
             ..TerraformSettings::default()
         };
-        let work = job::Work::Plan(PlanWork { terraform: Some(settings) });
-        let job = Job { work: Some(work), ..Job::default() };
+        let work = job::Work::Plan(PlanWork {
+            terraform: Some(settings),
+        });
+        let job = Job {
+            work: Some(work),
+            ..Job::default()
+        };
         let masked = secrets_of(&job).mask_text("a second-secret with run-token");
         assert_eq!(masked, "a *** with ***");
     }

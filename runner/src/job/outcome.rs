@@ -43,9 +43,9 @@ pub(super) fn outcome_of(ended: &Ended, applies: bool, uncertain: bool) -> Outco
 pub(super) fn sentence(ended: &Ended, applies: bool) -> String {
     match ended {
         Ended::Exited(exit) => exit.message.clone().unwrap_or_default(),
-        Ended::Died { out_of_memory: true } => {
-            "The step was ended by the kernel for want of memory.".to_owned()
-        }
+        Ended::Died {
+            out_of_memory: true,
+        } => "The step was ended by the kernel for want of memory.".to_owned(),
         Ended::Died { .. } if applies => "The step died in the middle of the apply; what it had \
             recorded of the state has been recovered."
             .to_owned(),

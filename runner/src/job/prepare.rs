@@ -100,7 +100,10 @@ pub(super) async fn prepare(
     };
     let surroundings = executor.surroundings(&start)?;
     write_input(context, &step, &layout, settings)?;
-    let terraform = surroundings.terraform.clone().unwrap_or_else(|| binary.path.clone());
+    let terraform = surroundings
+        .terraform
+        .clone()
+        .unwrap_or_else(|| binary.path.clone());
     let commands = commands::of(&commands::Inputs {
         terraform: &terraform,
         layout: &layout,
@@ -118,7 +121,15 @@ pub(super) async fn prepare(
         commands,
     };
     record(directory, &binary, &spec, mode, state_file, &layout)?;
-    step.write(files::SPEC, &serde_json::to_vec(&spec).map_err(io::Error::from)?, 0o600)?;
+    step.write(
+        files::SPEC,
+        &serde_json::to_vec(&spec).map_err(io::Error::from)?,
+        0o600,
+    )?;
+    if let Some((uid, gid)) = surroundings.owner {
+        let given = tokio::task::spawn_blocking(move || step.give_to(uid, gid));
+        given.await.map_err(io::Error::other)??;
+    }
     Ok(Prepared { start })
 }
 
@@ -165,15 +176,22 @@ async fn fetch_tree(
     step: &StepDir,
     applies: bool,
 ) -> Result<(), PrepareError> {
-    let kind = if applies { "plan-archive" } else { "configuration" };
+    let kind = if applies {
+        "plan-archive"
+    } else {
+        "configuration"
+    };
     let path = directory.path().join("download");
     crate::files::remove_if_there(&path)?;
     download(&context.wire, &directory.job, kind, &path).await?;
     let target = if applies { "." } else { files::CONFIG };
     step.make_directories(files::CONFIG)?;
     let target = step.dir().open_dir(target)?;
-    let limits =
-        if applies { archive::Limits::WORKING_TREE } else { archive::Limits::CONFIGURATION };
+    let limits = if applies {
+        archive::Limits::WORKING_TREE
+    } else {
+        archive::Limits::CONFIGURATION
+    };
     let archived = std::fs::File::open(&path)?;
     let unpacked = tokio::task::spawn_blocking(move || {
         let unpacked = archive::unpack(archived, &target, limits);
@@ -260,9 +278,17 @@ fn write_input(
         .variables
         .iter()
         .filter(|it| !it.environment && known.contains(&it.key))
-        .map(|it| Variable { key: &it.key, value: &it.value, hcl: it.hcl });
+        .map(|it| Variable {
+            key: &it.key,
+            value: &it.value,
+            hcl: it.hcl,
+        });
     let path = Path::new(INPUT);
-    step.write(path.join("terrane.tfvars"), tfvars(variables)?.as_bytes(), 0o600)?;
+    step.write(
+        path.join("terrane.tfvars"),
+        tfvars(variables)?.as_bytes(),
+        0o600,
+    )?;
     let config = cli_config(&context.providers, None);
     step.write(path.join("cli.tfrc"), config.as_bytes(), 0o600)?;
     Ok(())
@@ -309,12 +335,7 @@ fn step_environment(
     Ok(env)
 }
 
-fn state_spec(
-    job: &Job,
-    settings: &TerraformSettings,
-    mode: StateMode,
-    file: &Path,
-) -> StateSpec {
+fn state_spec(job: &Job, settings: &TerraformSettings, mode: StateMode, file: &Path) -> StateSpec {
     use base64::Engine;
     let secret: [u8; 24] = rand::random();
     StateSpec {
@@ -348,7 +369,11 @@ fn limits(
         ballast_bytes: if applies { 64 * MIB } else { 0 },
         // The state is written several times: file, backup, snapshot, journal.
         required_free_bytes: 64 * MIB
-            + if applies { 64 * MIB + 8 * settings.current_state_bytes } else { 0 },
+            + if applies {
+                64 * MIB + 8 * settings.current_state_bytes
+            } else {
+                0
+            },
     }
 }
 
@@ -361,7 +386,11 @@ fn record(
     layout: &Layout,
 ) -> io::Result<()> {
     let record = &mut directory.record;
-    record.commands = spec.commands.iter().map(|command: &Command| command.name.clone()).collect();
+    record.commands = spec
+        .commands
+        .iter()
+        .map(|command: &Command| command.name.clone())
+        .collect();
     record.terraform_version.clone_from(&binary.version);
     record.state_mode = Some(mode);
     record.state_file = Some(state_file);

@@ -20,7 +20,13 @@ pub(super) fn tell_progress(
         job_id: directory.job.id.clone(),
         epoch: directory.job.epoch,
         terraform_version: directory.record.terraform_version.clone(),
-        executor: directory.record.execution.as_ref().map(name_of).unwrap_or_default().to_owned(),
+        executor: directory
+            .record
+            .execution
+            .as_ref()
+            .map(name_of)
+            .unwrap_or_default()
+            .to_owned(),
         ..ProgressRequest::default()
     };
     async move {
@@ -29,7 +35,10 @@ pub(super) fn tell_progress(
             let stage = stage_of(&progress.borrow_and_update());
             if stage != told {
                 told = stage;
-                let request = ProgressRequest { stage: stage.to_owned(), ..request.clone() };
+                let request = ProgressRequest {
+                    stage: stage.to_owned(),
+                    ..request.clone()
+                };
                 wire.tell(request).await;
             }
             if progress.changed().await.is_err() {

@@ -39,11 +39,13 @@ pub async fn run_job(
     if matches!(ended, Err(Refused::Stopping)) {
         return;
     }
-    if let Some(execution) = &directory.record.execution
-        && let Ok(executor) = context.executors.of(execution)
-        && let Err(error) = executor.remove(execution).await
-    {
-        tracing::warn!(job = %id, %error, "what is left of the step could not be removed");
+    for executor in context.executors.all() {
+        if let Err(error) = executor
+            .remove(&id, directory.record.execution.as_ref())
+            .await
+        {
+            tracing::warn!(job = %id, %error, "what is left of the step could not be removed");
+        }
     }
     if let Err(error) = directory.remove() {
         tracing::warn!(job = %id, %error, "the job's directory could not be removed");
@@ -83,7 +85,10 @@ async fn prepare_and_start(
 ) {
     let settings = directory.job.execution.clone().unwrap_or_default();
     let result = async {
-        let executor = context.executors.choose(&settings.executor).map_err(|e| e.to_string())?;
+        let executor = context
+            .executors
+            .choose(&settings.executor)
+            .map_err(|e| e.to_string())?;
         let prepared = tokio::select! {
             prepared = Box::pin(prepare(context, directory, &*executor)) => prepared,
             () = until_canceled(wanted) => {
@@ -92,8 +97,13 @@ async fn prepare_and_start(
             }
         };
         let prepared = prepared.map_err(|error| chain(&error))?;
-        directory.enter(Stage::Running).map_err(|error| chain(&error))?;
-        let execution = executor.start(&prepared.start).await.map_err(|e| chain(&e))?;
+        directory
+            .enter(Stage::Running)
+            .map_err(|error| chain(&error))?;
+        let execution = executor
+            .start(&prepared.start)
+            .await
+            .map_err(|e| chain(&e))?;
         directory.record.execution = Some(execution);
         directory.save().map_err(|error| chain(&error))
     }
@@ -106,7 +116,11 @@ async fn prepare_and_start(
 }
 
 async fn until_canceled(wanted: &mut watch::Receiver<Wanted>) {
-    if wanted.wait_for(|wanted| *wanted != Wanted::Continue).await.is_err() {
+    if wanted
+        .wait_for(|wanted| *wanted != Wanted::Continue)
+        .await
+        .is_err()
+    {
         std::future::pending::<()>().await;
     }
 }
@@ -131,7 +145,9 @@ async fn watch_and_report(
     } else {
         plan_report(context, directory, &ended).await
     };
-    report.terraform_version.clone_from(&directory.record.terraform_version);
+    report
+        .terraform_version
+        .clone_from(&directory.record.terraform_version);
     if report.error.is_empty() {
         report.error = context.secrets_of(&directory.job).mask_text(&said);
     }
@@ -153,17 +169,35 @@ fn never_started(
 ) -> CompleteRequest {
     let failure = context.secrets_of(&directory.job).mask_text(failure);
     let canceled = directory.record.canceled;
-    let trailer = if canceled { format!("\n{failure}\n") } else { format!("\nError: {failure}\n") };
+    let trailer = if canceled {
+        format!("\n{failure}\n")
+    } else {
+        format!("\nError: {failure}\n")
+    };
     progress.send_modify(|it| {
-        it.end = Some(StepEnd { failed: BTreeSet::new(), trailer });
+        it.end = Some(StepEnd {
+            failed: BTreeSet::new(),
+            trailer,
+        });
     });
-    let outcome = if canceled { Outcome::Canceled } else { Outcome::Failed };
+    let outcome = if canceled {
+        Outcome::Canceled
+    } else {
+        Outcome::Failed
+    };
     report(&directory.job, outcome, failure)
 }
 
 fn end_of(directory: &JobDirectory, ended: &Ended, said: &str) -> StepEnd {
-    let trailer = if said.is_empty() { String::new() } else { format!("\n{said}\n") };
-    StepEnd { failed: ended.failed(&directory.record.commands), trailer }
+    let trailer = if said.is_empty() {
+        String::new()
+    } else {
+        format!("\n{said}\n")
+    };
+    StepEnd {
+        failed: ended.failed(&directory.record.commands),
+        trailer,
+    }
 }
 
 /// Watches the step while its state snapshots go up.
@@ -173,16 +207,23 @@ async fn follow(
     wanted: &mut watch::Receiver<Wanted>,
     progress: &watch::Sender<StepProgress>,
 ) -> Ended {
-    let Ok(step) = directory.step() else { return Ended::Died { out_of_memory: false } };
-    let execution = directory.record.execution.clone().unwrap_or(Execution::Process {
-        pid: 0,
-        uid: None,
-    });
+    let Ok(step) = directory.step() else {
+        return Ended::Died {
+            out_of_memory: false,
+        };
+    };
+    let execution = directory
+        .record
+        .execution
+        .clone()
+        .unwrap_or(Execution::Process { pid: 0, uid: None });
     let executor: Arc<dyn Executor> = match context.executors.of(&execution) {
         Ok(executor) => executor,
         Err(error) => {
             tracing::error!(job = %directory.job.id, %error, "the step can't be looked after");
-            return Ended::Died { out_of_memory: false };
+            return Ended::Died {
+                out_of_memory: false,
+            };
         }
     };
     executor.found(&execution);
@@ -210,9 +251,15 @@ async fn apply_report(
     let job = &directory.job;
     let died = matches!(ended, Ended::Died { .. });
     let Ok(step) = directory.step() else {
-        return Ok(report(job, Outcome::StateUncertain, "The step's directory is gone."));
+        return Ok(report(
+            job,
+            Outcome::StateUncertain,
+            "The step's directory is gone.",
+        ));
     };
-    let settings = super::prepare::settings_of(job).cloned().unwrap_or_default();
+    let settings = super::prepare::settings_of(job)
+        .cloned()
+        .unwrap_or_default();
     let label = Label {
         base_serial: settings.current_serial,
         lineage: &settings.current_lineage,
@@ -233,10 +280,12 @@ async fn apply_report(
         Ended::Exited(exit) => !exit.state_whole || exit.refused_state.is_some(),
         Ended::Died { .. } => true,
     };
-    let killed =
-        matches!(ended, Ended::Exited(exit) if exit.outcome == step::Outcome::Killed);
-    let unrecorded =
-        if broken || killed { done.possibly_unrecorded(newest.as_ref()) } else { Vec::new() };
+    let killed = matches!(ended, Ended::Exited(exit) if exit.outcome == step::Outcome::Killed);
+    let unrecorded = if broken || killed {
+        done.possibly_unrecorded(newest.as_ref())
+    } else {
+        Vec::new()
+    };
     let lost_hold = killed && done.in_flight().len() > 0;
     let uncertain =
         broken || home.errored || unsent.is_some() || lost_hold || !unrecorded.is_empty();
@@ -261,7 +310,9 @@ async fn newest_in_clear(
     let lineage = lineage.to_owned();
     let read = tokio::task::spawn_blocking(move || {
         let all = found(&step, file.as_deref(), &lineage);
-        let newest = all.into_iter().find(|it| it.source != crate::state::Source::Journal)?;
+        let newest = all
+            .into_iter()
+            .find(|it| it.source != crate::state::Source::Journal)?;
         terraform::state::read(std::io::BufReader::new(newest.file)).ok()
     });
     read.await.ok().flatten()
@@ -278,7 +329,10 @@ async fn plan_report(
     if outcome != Outcome::Succeeded {
         return request;
     }
-    let mode = directory.record.state_mode.unwrap_or(step::StateMode::Local);
+    let mode = directory
+        .record
+        .state_mode
+        .unwrap_or(step::StateMode::Local);
     match Box::pin(finish_plan(context, directory, mode)).await {
         Ok(summary) => request.plan = Some(summary),
         Err(error) => {
@@ -323,7 +377,11 @@ async fn complete(
 }
 
 async fn until_forgotten(wanted: &mut watch::Receiver<Wanted>) {
-    if wanted.wait_for(|wanted| *wanted == Wanted::Forget).await.is_err() {
+    if wanted
+        .wait_for(|wanted| *wanted == Wanted::Forget)
+        .await
+        .is_err()
+    {
         std::future::pending::<()>().await;
     }
 }

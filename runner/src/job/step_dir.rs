@@ -30,7 +30,10 @@ impl StepDir {
     /// The file system's own.
     pub fn open_existing(path: &Path) -> io::Result<Self> {
         let dir = Dir::open_ambient_dir(path, ambient_authority())?;
-        Ok(Self { path: path.to_owned(), dir: Arc::new(dir) })
+        Ok(Self {
+            path: path.to_owned(),
+            dir: Arc::new(dir),
+        })
     }
 
     pub fn path(&self) -> &Path {
@@ -51,7 +54,11 @@ impl StepDir {
             .dir
             .open_with(path, OpenOptions::new().read(true).custom_flags(flags))?
             .into_std();
-        if file.metadata()?.is_file() { Ok(file) } else { Err(ErrorKind::InvalidData.into()) }
+        if file.metadata()?.is_file() {
+            Ok(file)
+        } else {
+            Err(ErrorKind::InvalidData.into())
+        }
     }
 
     /// Opens a regular file if it is there.
@@ -71,10 +78,14 @@ impl StepDir {
     /// # Errors
     /// The file system's own; `InvalidData` when it isn't what it should be.
     pub fn read_json<T: DeserializeOwned>(&self, path: impl AsRef<Path>) -> io::Result<Option<T>> {
-        let Some(file) = self.open_if_there(path)? else { return Ok(None) };
+        let Some(file) = self.open_if_there(path)? else {
+            return Ok(None);
+        };
         let mut bytes = Vec::new();
         file.take(MOST_JSON).read_to_end(&mut bytes)?;
-        serde_json::from_slice(&bytes).map(Some).map_err(io::Error::from)
+        serde_json::from_slice(&bytes)
+            .map(Some)
+            .map_err(io::Error::from)
     }
 
     /// Whether a regular file is there.
@@ -100,7 +111,11 @@ impl StepDir {
             Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
             Ok(()) | Err(_) => {}
         }
-        let options = OpenOptions::new().write(true).create_new(true).mode(mode).to_owned();
+        let options = OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(mode)
+            .to_owned();
         let mut file = self.dir.open_with(path, &options)?;
         io::Write::write_all(&mut file, bytes)
     }
@@ -114,7 +129,14 @@ impl StepDir {
         let owner = Some(rustix::fs::Uid::from_raw(uid));
         let group = Some(rustix::fs::Gid::from_raw(gid));
         give(&self.dir, owner, group)?;
-        rustix::fs::fchown(&*self.dir, owner, group)?;
+        // The handle may be one that is good for paths only.
+        rustix::fs::chownat(
+            &*self.dir,
+            "",
+            owner,
+            group,
+            rustix::fs::AtFlags::EMPTY_PATH,
+        )?;
         Ok(())
     }
 }

@@ -37,7 +37,9 @@ impl Ended {
                 .iter()
                 .enumerate()
                 .filter(|(_, name)| {
-                    exit.commands.iter().any(|it| it.name == **name && it.code != 0)
+                    exit.commands
+                        .iter()
+                        .any(|it| it.name == **name && it.code != 0)
                 })
                 .map(|(index, _)| index)
                 .collect(),
@@ -107,7 +109,9 @@ fn read_exit(step: &StepDir) -> Option<Exit> {
 }
 
 fn report(step: &StepDir, progress: &watch::Sender<StepProgress>) {
-    let Ok(Some(status)) = step.read_json::<Status>(files::STATUS) else { return };
+    let Ok(Some(status)) = step.read_json::<Status>(files::STATUS) else {
+        return;
+    };
     progress.send_if_modified(|known| {
         let changed = known.current != Some(status.command);
         known.current = Some(status.command);
@@ -125,8 +129,9 @@ fn ask(step: &StepDir, wanted: Wanted) {
     if step.has(request) {
         return;
     }
-    let asked: io::Result<()> =
-        step.make_directories("control").and_then(|()| step.write(request, b"", 0o644));
+    let asked: io::Result<()> = step
+        .make_directories("control")
+        .and_then(|()| step.write(request, b"", 0o644));
     if let Err(error) = asked {
         tracing::warn!(step = %step.path().display(), %error, "the cancel could not be passed on");
     }

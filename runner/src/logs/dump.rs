@@ -56,7 +56,10 @@ fn undecided(held: &[u8]) -> usize {
 }
 
 fn line_start(bytes: &[u8]) -> usize {
-    bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1)
+    bytes
+        .iter()
+        .rposition(|byte| *byte == b'\n')
+        .map_or(0, |at| at + 1)
 }
 
 #[cfg(test)]
@@ -83,7 +86,10 @@ mod tests {
         ] {
             for size in 1..120 {
                 let text = in_chunks(&format!("Applying\n{{\n}}\n{dump}"), size);
-                assert!(text.starts_with("Applying\n{\n}\n[terraform printed"), "{text}");
+                assert!(
+                    text.starts_with("Applying\n{\n}\n[terraform printed"),
+                    "{text}"
+                );
                 assert!(!text.contains("secret"), "{text}");
             }
         }

@@ -6,6 +6,8 @@
 //! Secrets shorter than [`SHORTEST`] bytes, `true`, `false` and `null` are not masked: replacing
 //! them would destroy the log without hiding anything.
 
+use std::io::{self, Write};
+
 use aho_corasick::{AhoCorasick, MatchKind};
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
@@ -19,8 +21,11 @@ const LONGEST: usize = 16 * 1024;
 pub const REPLACEMENT: &[u8] = b"***";
 
 /// What `encodeURIComponent` and Go's `url.QueryEscape` leave alone.
-const UNRESERVED: &AsciiSet =
-    &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
+const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'_')
+    .remove(b'.')
+    .remove(b'~');
 
 /// The secrets of one job, ready to be looked for.
 #[derive(Debug, Clone)]
@@ -44,10 +49,23 @@ impl Secrets {
         let longest = patterns.iter().map(Vec::len).max().unwrap_or(0);
         let automaton = (!patterns.is_empty())
             .then(|| {
-                AhoCorasick::builder().match_kind(MatchKind::LeftmostLongest).build(&patterns)
+                AhoCorasick::builder()
+                    .match_kind(MatchKind::LeftmostLongest)
+                    .build(&patterns)
             })
             .and_then(Result::ok);
-        Self { patterns, automaton, longest }
+        Self {
+            patterns,
+            automaton,
+            longest,
+        }
+    }
+
+    /// The same without what could be a number or a word of JSON outside its strings: for whole
+    /// JSON documents, which must stay readable.
+    pub fn for_json<'a>(values: impl IntoIterator<Item = &'a str>) -> Self {
+        let is_number = |value: &str| serde_json::from_str::<serde_json::Number>(value).is_ok();
+        Self::new(values.into_iter().filter(|value| !is_number(value.trim())))
     }
 
     /// Masks a whole text at once.
@@ -61,8 +79,12 @@ impl Secrets {
 
     /// Whether some secret begins with all of `start` and is longer.
     fn may_begin(&self, start: &[u8]) -> bool {
-        let at = self.patterns.partition_point(|pattern| pattern.as_slice() <= start);
-        self.patterns.get(at).is_some_and(|pattern| pattern.starts_with(start))
+        let at = self
+            .patterns
+            .partition_point(|pattern| pattern.as_slice() <= start);
+        self.patterns
+            .get(at)
+            .is_some_and(|pattern| pattern.starts_with(start))
     }
 }
 
@@ -75,7 +97,10 @@ pub struct Masker {
 
 impl Masker {
     pub fn new(secrets: Secrets) -> Self {
-        Self { secrets, held: Vec::new() }
+        Self {
+            secrets,
+            held: Vec::new(),
+        }
     }
 
     /// Takes the next bytes and appends to `out` what is final.
@@ -94,7 +119,9 @@ impl Masker {
     fn safe_length(&self) -> usize {
         let length = self.held.len();
         let first = length.saturating_sub(self.secrets.longest.saturating_sub(1));
-        (first..length).find(|at| self.secrets.may_begin(&self.held[*at..])).unwrap_or(length)
+        (first..length)
+            .find(|at| self.secrets.may_begin(&self.held[*at..]))
+            .unwrap_or(length)
     }
 
     /// Emits everything that begins before `safe`.
@@ -118,13 +145,59 @@ impl Masker {
     }
 }
 
+/// Masks what is written through it.
+#[derive(Debug)]
+pub struct MaskedWriter<W> {
+    out: W,
+    masker: Masker,
+    ready: Vec<u8>,
+}
+
+impl<W: Write> MaskedWriter<W> {
+    pub fn new(out: W, secrets: Secrets) -> Self {
+        Self {
+            out,
+            masker: Masker::new(secrets),
+            ready: Vec::new(),
+        }
+    }
+
+    /// Writes what was held back.
+    ///
+    /// # Errors
+    /// Those of the inner writer.
+    pub fn finish(mut self) -> io::Result<W> {
+        self.masker.finish(&mut self.ready);
+        self.out.write_all(&self.ready)?;
+        Ok(self.out)
+    }
+}
+
+impl<W: Write> Write for MaskedWriter<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.ready.clear();
+        self.masker.push(bytes, &mut self.ready);
+        self.out.write_all(&self.ready)?;
+        self.ready.clear();
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
+}
+
 fn add_value(value: &str, patterns: &mut Vec<Vec<u8>>) {
     let value = value.trim_matches(['\n', '\r']);
     if value.len() < SHORTEST || matches!(value, "true" | "false" | "null") {
         return;
     }
     add_forms(floor(value, LONGEST), patterns);
-    for line in value.lines().map(str::trim).filter(|line| line.len() >= 2 * SHORTEST) {
+    for line in value
+        .lines()
+        .map(str::trim)
+        .filter(|line| line.len() >= 2 * SHORTEST)
+    {
         if line != value {
             add_forms(floor(line, LONGEST), patterns);
         }
@@ -140,7 +213,11 @@ fn add_forms(value: &str, patterns: &mut Vec<Vec<u8>>) {
     patterns.push(json.into_bytes());
     let url = utf8_percent_encode(value, UNRESERVED).to_string();
     patterns.push(url.replace("%20", "+").into_bytes());
-    patterns.push(utf8_percent_encode(value, NON_ALPHANUMERIC).to_string().into_bytes());
+    patterns.push(
+        utf8_percent_encode(value, NON_ALPHANUMERIC)
+            .to_string()
+            .into_bytes(),
+    );
     patterns.push(url.into_bytes());
     for offset in 0..3 {
         for form in base64_at(value.as_bytes(), offset) {
@@ -156,8 +233,16 @@ fn base64_at(value: &[u8], offset: usize) -> [Vec<u8>; 2] {
     // Characters that also hold bits of what comes before, and of what comes after.
     let first = (offset * 8).div_ceil(6);
     let last = padded.len() * 8 / 6;
-    [STANDARD_NO_PAD.encode(&padded), URL_SAFE_NO_PAD.encode(&padded)]
-        .map(|text| text.as_bytes().get(first..last).unwrap_or_default().to_vec())
+    [
+        STANDARD_NO_PAD.encode(&padded),
+        URL_SAFE_NO_PAD.encode(&padded),
+    ]
+    .map(|text| {
+        text.as_bytes()
+            .get(first..last)
+            .unwrap_or_default()
+            .to_vec()
+    })
 }
 
 fn json_escaped(value: &str) -> String {
@@ -167,7 +252,9 @@ fn json_escaped(value: &str) -> String {
 
 /// Go escapes these too, so that JSON can stand inside HTML.
 fn go_json_escaped(json: &str) -> String {
-    json.replace('<', "\\u003c").replace('>', "\\u003e").replace('&', "\\u0026")
+    json.replace('<', "\\u003c")
+        .replace('>', "\\u003e")
+        .replace('&', "\\u0026")
 }
 
 fn floor(text: &str, most: usize) -> &str {

@@ -53,10 +53,21 @@ pub struct Script {
 
 /// The three lines that begin every log of a phase; clients drop them by count.
 pub fn header(engine: &str, version: &str) -> String {
-    let name = if engine == "tofu" { "OpenTofu" } else { "Terraform" };
-    let version = if version.is_empty() { String::new() } else { format!(" v{version}") };
+    let name = if engine == "tofu" {
+        "OpenTofu"
+    } else {
+        "Terraform"
+    };
+    let version = if version.is_empty() {
+        String::new()
+    } else {
+        format!(" v{version}")
+    };
     let os = std::env::consts::OS;
-    format!("{name}{version}\non {os}_{}\nInitializing plugins and modules...\n", architecture())
+    format!(
+        "{name}{version}\non {os}_{}\nInitializing plugins and modules...\n",
+        architecture()
+    )
 }
 
 /// The machine's architecture as Go names it.
@@ -129,6 +140,11 @@ mod tests {
     fn json_clients_get_the_lines_themselves() {
         let script = Script::new(Stream::Json, String::new(), &["init", "plan", "show"]);
         assert_eq!(script.segments[2].form, Form::Raw);
-        assert!(!script.segments.iter().any(|it| it.file.ends_with("show.stdout")));
+        assert!(
+            !script
+                .segments
+                .iter()
+                .any(|it| it.file.ends_with("show.stdout"))
+        );
     }
 }

@@ -45,7 +45,9 @@ impl StepProgress {
     }
 
     fn failed(&self, command: usize) -> bool {
-        self.end.as_ref().is_some_and(|end| end.failed.contains(&command))
+        self.end
+            .as_ref()
+            .is_some_and(|end| end.failed.contains(&command))
     }
 }
 
@@ -128,8 +130,11 @@ impl Rendering {
             self.cut = true;
             self.masker.push(CUT, out);
         } else if bytes.iter().any(|byte| MARKERS.contains(byte)) {
-            let clean: Vec<u8> =
-                bytes.iter().copied().filter(|byte| !MARKERS.contains(byte)).collect();
+            let clean: Vec<u8> = bytes
+                .iter()
+                .copied()
+                .filter(|byte| !MARKERS.contains(byte))
+                .collect();
             self.masker.push(&clean, out);
         } else {
             self.masker.push(bytes, out);
@@ -162,7 +167,15 @@ pub struct LogSource {
 impl LogSource {
     /// `step` is the step directory.
     pub fn new(step: StepDir, script: Script, secrets: Secrets) -> Self {
-        Self { step, script, rendering: None, secrets, segment: 0, file: None, ended: false }
+        Self {
+            step,
+            script,
+            rendering: None,
+            secrets,
+            segment: 0,
+            file: None,
+            ended: false,
+        }
     }
 
     /// Appends what has become known to `out`, about [`READ`] bytes of output at a time.
@@ -202,7 +215,9 @@ impl LogSource {
                 }
             }
         }
-        let Some(end) = &progress.end else { return Ok(Reading::Waiting) };
+        let Some(end) = &progress.end else {
+            return Ok(Reading::Waiting);
+        };
         rendering.end(&end.trailer, out);
         self.ended = true;
         Ok(Reading::Ended)
@@ -260,12 +275,18 @@ mod tests {
     fn follows_a_plan_and_masks_it() {
         let (_keep, path) = step();
         let write = |name: &str, text: &str| std::fs::write(path.join("output").join(name), text);
-        let script =
-            Script::new(Stream::Text, header("terraform", "1.11.4"), &["init", "plan", "show"]);
+        let script = Script::new(
+            Stream::Text,
+            header("terraform", "1.11.4"),
+            &["init", "plan", "show"],
+        );
         let mut source = LogSource::new(open(&path), script.clone(), Secrets::new(["hunter22"]));
 
         write("init.stdout", "Initializing the backend...\n").unwrap();
-        let running = |current| StepProgress { current: Some(current), end: None };
+        let running = |current| StepProgress {
+            current: Some(current),
+            end: None,
+        };
         let (first, state) = whole(&mut source, &running(0));
         assert_eq!(first, header("terraform", "1.11.4"));
         assert_eq!(state, Reading::Waiting);
@@ -275,14 +296,23 @@ mod tests {
         assert_eq!(second, "a.b: Refreshing state... [id=***]\n");
 
         write("show.stdout", "\nPlan: 1 to add").unwrap();
-        let end = StepEnd { trailer: "Done hunter22\n".into(), ..StepEnd::default() };
-        let progress = StepProgress { current: None, end: Some(end) };
+        let end = StepEnd {
+            trailer: "Done hunter22\n".into(),
+            ..StepEnd::default()
+        };
+        let progress = StepProgress {
+            current: None,
+            end: Some(end),
+        };
         let (third, state) = whole(&mut source, &progress);
         assert_eq!(third, "\nPlan: 1 to add\nDone ***\n");
         assert_eq!(state, Reading::Ended);
 
         let mut again = LogSource::new(open(&path), script, Secrets::new(["hunter22"]));
-        assert_eq!(whole(&mut again, &progress).0, format!("{first}{second}{third}"));
+        assert_eq!(
+            whole(&mut again, &progress).0,
+            format!("{first}{second}{third}")
+        );
     }
 
     #[test]
@@ -291,8 +321,17 @@ mod tests {
         std::fs::write(path.join("output/init.stderr"), "no provider\n").unwrap();
         let script = Script::new(Stream::Json, header("terraform", "1"), &["init", "plan"]);
         let mut source = LogSource::new(open(&path), script, Secrets::new([]));
-        let end = StepEnd { failed: BTreeSet::from([0]), trailer: String::new() };
-        let (text, _) = whole(&mut source, &StepProgress { current: None, end: Some(end) });
+        let end = StepEnd {
+            failed: BTreeSet::from([0]),
+            trailer: String::new(),
+        };
+        let (text, _) = whole(
+            &mut source,
+            &StepProgress {
+                current: None,
+                end: Some(end),
+            },
+        );
         assert!(text.ends_with("modules...\nno provider\n"), "{text}");
     }
 
@@ -312,7 +351,10 @@ mod tests {
         std::os::unix::fs::symlink("/etc/hostname", path.join("output/plan.stdout")).unwrap();
         let script = Script::new(Stream::Json, String::new(), &["plan"]);
         let mut source = LogSource::new(open(&path), script, Secrets::new([]));
-        let progress = StepProgress { current: Some(0), end: None };
+        let progress = StepProgress {
+            current: Some(0),
+            end: None,
+        };
         assert!(source.read(&progress, &mut Vec::new()).is_err());
     }
 

@@ -58,7 +58,12 @@ struct Window {
 
 impl Window {
     fn new(source: LogSource) -> Self {
-        Self { source: Some(source), start: 0, bytes: Vec::new(), state: Reading::Waiting }
+        Self {
+            source: Some(source),
+            start: 0,
+            bytes: Vec::new(),
+            state: Reading::Waiting,
+        }
     }
 
     fn end(&self) -> u64 {
@@ -84,8 +89,9 @@ impl Window {
             let state = source.read(&progress, &mut out);
             (source, out, state)
         });
-        let (source, mut out, state) =
-            read.await.map_err(|error| Status::internal(error.to_string()))?;
+        let (source, mut out, state) = read
+            .await
+            .map_err(|error| Status::internal(error.to_string()))?;
         self.source = Some(source);
         self.bytes.append(&mut out);
         self.state = state.map_err(|error| {
@@ -122,7 +128,10 @@ async fn send_on(
     let mut next = acknowledged;
     let mut acks = None;
     let mut opening = Some(Box::pin(async move {
-        client.append_log(ReceiverStream::new(queue)).await.map(tonic::Response::into_inner)
+        client
+            .append_log(ReceiverStream::new(queue))
+            .await
+            .map(tonic::Response::into_inner)
     }));
     loop {
         if window.state == Reading::Ended && acknowledged >= window.end() {
@@ -183,7 +192,9 @@ async fn skip_to(
             return Ok(());
         }
         if window.state == Reading::Ended && window.end() < offset {
-            return Err(Status::data_loss("the control plane holds more of the log than there is"));
+            return Err(Status::data_loss(
+                "the control plane holds more of the log than there is",
+            ));
         }
         let now = progress.borrow_and_update().clone();
         window.read(&now).await?;
@@ -196,7 +207,9 @@ async fn skip_to(
 async fn next_ack(
     acks: Option<&mut tonic::Streaming<protocol::v1::LogAck>>,
 ) -> Result<u64, Status> {
-    let Some(acks) = acks else { return std::future::pending().await };
+    let Some(acks) = acks else {
+        return std::future::pending().await;
+    };
     match acks.message().await? {
         Some(ack) => Ok(ack.offset),
         None => Err(Status::unavailable("the log stream was closed")),

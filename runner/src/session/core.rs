@@ -29,21 +29,47 @@ const UNANSWERED: u64 = 4;
 #[derive(Debug, Clone)]
 pub enum Event {
     /// Hello was answered.
-    Connected { id: ConnectionId, heartbeat: Option<Duration>, window: Option<Duration> },
+    Connected {
+        id: ConnectionId,
+        heartbeat: Option<Duration>,
+        window: Option<Duration>,
+    },
     /// No connection came of it. `fatal`: the gateway won't have this runner.
-    ConnectFailed { id: ConnectionId, fatal: bool },
-    ConnectionLost { id: ConnectionId },
-    Offered { job: String, epoch: u64 },
+    ConnectFailed {
+        id: ConnectionId,
+        fatal: bool,
+    },
+    ConnectionLost {
+        id: ConnectionId,
+    },
+    Offered {
+        job: String,
+        epoch: u64,
+    },
     /// The lease is ours and its job has been started, or not.
-    Taken { job: String, epoch: u64, ok: bool },
-    HeartbeatAnswered { sequence: u64 },
-    Directive { job: String, epoch: u64, wanted: Wanted },
+    Taken {
+        job: String,
+        epoch: u64,
+        ok: bool,
+    },
+    HeartbeatAnswered {
+        sequence: u64,
+    },
+    Directive {
+        job: String,
+        epoch: u64,
+        wanted: Wanted,
+    },
     /// The gateway wants this connection ended.
-    Drain { after: Duration },
+    Drain {
+        after: Duration,
+    },
     /// There is a new certificate.
     IdentityRenewed,
     /// A job's task has ended and its directory is gone.
-    JobEnded { job: String },
+    JobEnded {
+        job: String,
+    },
     /// Take no more work; end once nothing runs.
     DrainWanted,
     /// End now, leave running steps to their supervisors.
@@ -54,19 +80,40 @@ pub enum Event {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Command {
     /// Connect and say Hello.
-    Connect { id: ConnectionId },
+    Connect {
+        id: ConnectionId,
+    },
     /// From now on, calls go over this connection.
-    Use { id: ConnectionId },
-    Close { id: ConnectionId },
+    Use {
+        id: ConnectionId,
+    },
+    Close {
+        id: ConnectionId,
+    },
     /// Open the lease stream on this connection with so many free slots.
-    Lease { id: ConnectionId, free: u32 },
+    Lease {
+        id: ConnectionId,
+        free: u32,
+    },
     /// Acknowledge the offer, then start the job.
-    Take { job: String, epoch: u64 },
-    Heartbeat { sequence: u64, running: Vec<RunningJob>, free: u32 },
+    Take {
+        job: String,
+        epoch: u64,
+    },
+    Heartbeat {
+        sequence: u64,
+        running: Vec<RunningJob>,
+        free: u32,
+    },
     /// Pass on what the control plane wants.
-    Direct { job: String, wanted: Wanted },
+    Direct {
+        job: String,
+        wanted: Wanted,
+    },
     /// All is over. `refused`: the gateway won't have this runner.
-    Exit { refused: bool },
+    Exit {
+        refused: bool,
+    },
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -104,7 +151,9 @@ impl Core {
     pub fn new(capacity: u32, jobs: BTreeMap<String, u64>) -> Self {
         Self {
             capacity,
-            line: Line::Down { retry_at: Moment::ZERO },
+            line: Line::Down {
+                retry_at: Moment::ZERO,
+            },
             successor: None,
             successor_at: None,
             last_id: 0,
@@ -126,7 +175,10 @@ impl Core {
     pub fn running(&self) -> Vec<RunningJob> {
         self.jobs
             .iter()
-            .map(|(job, epoch)| RunningJob { job_id: job.clone(), epoch: *epoch })
+            .map(|(job, epoch)| RunningJob {
+                job_id: job.clone(),
+                epoch: *epoch,
+            })
             .collect()
     }
 
@@ -136,7 +188,8 @@ impl Core {
             return 0;
         }
         let busy = self.jobs.len() + self.taking.len();
-        self.capacity.saturating_sub(u32::try_from(busy).unwrap_or(u32::MAX))
+        self.capacity
+            .saturating_sub(u32::try_from(busy).unwrap_or(u32::MAX))
     }
 
     pub fn is_connected(&self) -> bool {
@@ -197,7 +250,11 @@ impl Core {
             return commands;
         }
         match event {
-            Event::Connected { id, heartbeat, window } => {
+            Event::Connected {
+                id,
+                heartbeat,
+                window,
+            } => {
                 self.heartbeat = heartbeat.filter(|it| !it.is_zero()).unwrap_or(HEARTBEAT);
                 self.window = window.filter(|it| !it.is_zero());
                 self.connected(now, id, &mut commands);
@@ -220,7 +277,11 @@ impl Core {
             }
             Event::HeartbeatAnswered { sequence } => self.answered = self.answered.max(sequence),
             Event::Directive { job, epoch, wanted } => {
-                if self.jobs.get(&job).is_some_and(|held| *held == epoch || epoch == 0) {
+                if self
+                    .jobs
+                    .get(&job)
+                    .is_some_and(|held| *held == epoch || epoch == 0)
+                {
                     commands.push(Command::Direct { job, wanted });
                 }
             }
@@ -265,7 +326,10 @@ impl Core {
         self.answered = self.sequence;
         self.announced_slots = self.free();
         commands.push(Command::Use { id });
-        commands.push(Command::Lease { id, free: self.announced_slots });
+        commands.push(Command::Lease {
+            id,
+            free: self.announced_slots,
+        });
         commands.extend(replaced.map(|id| Command::Close { id }));
     }
 
@@ -287,7 +351,11 @@ impl Core {
             return;
         }
         let wanted_at = self.successor_at.take();
-        let wait = self.backoff.next(up_for, self.window.filter(|_| up_for > Duration::ZERO), random);
+        let wait = self.backoff.next(
+            up_for,
+            self.window.filter(|_| up_for > Duration::ZERO),
+            random,
+        );
         let retry_at = wanted_at.map_or(now + wait, |at| at.max(now));
         self.line = Line::Down { retry_at };
     }
@@ -332,7 +400,11 @@ mod tests {
     const S: fn(u64) -> Moment = Duration::from_secs;
 
     fn connected(id: ConnectionId) -> Event {
-        Event::Connected { id, heartbeat: Some(S(8)), window: None }
+        Event::Connected {
+            id,
+            heartbeat: Some(S(8)),
+            window: None,
+        }
     }
 
     fn up(capacity: u32, jobs: &[&str]) -> Core {
@@ -348,24 +420,47 @@ mod tests {
         let mut core = Core::new(2, BTreeMap::new());
         core.tick(S(0));
         let commands = core.handle(S(0), connected(1), 0.5);
-        assert_eq!(commands, [Command::Use { id: 1 }, Command::Lease { id: 1, free: 2 }]);
+        assert_eq!(
+            commands,
+            [Command::Use { id: 1 }, Command::Lease { id: 1, free: 2 }]
+        );
         assert_eq!(core.deadline(), Some(S(8)));
     }
 
     #[test]
     fn an_offer_is_taken_once_and_only_into_a_free_slot() {
         let mut core = up(1, &[]);
-        let offer = |job: &str| Event::Offered { job: job.into(), epoch: 3 };
+        let offer = |job: &str| Event::Offered {
+            job: job.into(),
+            epoch: 3,
+        };
         let take = core.handle(S(1), offer("a"), 0.5);
-        assert_eq!(take, [Command::Take { job: "a".into(), epoch: 3 }]);
+        assert_eq!(
+            take,
+            [Command::Take {
+                job: "a".into(),
+                epoch: 3
+            }]
+        );
         assert_eq!(core.handle(S(1), offer("a"), 0.5), []);
         assert_eq!(core.handle(S(1), offer("b"), 0.5), []);
-        core.handle(S(2), Event::Taken { job: "a".into(), epoch: 3, ok: true }, 0.5);
+        core.handle(
+            S(2),
+            Event::Taken {
+                job: "a".into(),
+                epoch: 3,
+                ok: true,
+            },
+            0.5,
+        );
         assert_eq!(
             core.tick(S(2)),
             [Command::Heartbeat {
                 sequence: 1,
-                running: vec![RunningJob { job_id: "a".into(), epoch: 3 }],
+                running: vec![RunningJob {
+                    job_id: "a".into(),
+                    epoch: 3
+                }],
                 free: 0
             }]
         );
@@ -374,11 +469,18 @@ mod tests {
     #[test]
     fn a_directive_for_another_epoch_is_dropped() {
         let mut core = up(1, &["a"]);
-        let directive = |epoch| Event::Directive { job: "a".into(), epoch, wanted: Wanted::Cancel };
+        let directive = |epoch| Event::Directive {
+            job: "a".into(),
+            epoch,
+            wanted: Wanted::Cancel,
+        };
         assert_eq!(core.handle(S(1), directive(2), 0.5), []);
         assert_eq!(
             core.handle(S(1), directive(1), 0.5),
-            [Command::Direct { job: "a".into(), wanted: Wanted::Cancel }]
+            [Command::Direct {
+                job: "a".into(),
+                wanted: Wanted::Cancel
+            }]
         );
     }
 
@@ -429,19 +531,31 @@ mod tests {
         let mut core = Core::new(1, BTreeMap::new());
         core.tick(S(0));
         let event = Event::ConnectFailed { id: 1, fatal: true };
-        assert_eq!(core.handle(S(0), event, 0.5), [Command::Exit { refused: true }]);
+        assert_eq!(
+            core.handle(S(0), event, 0.5),
+            [Command::Exit { refused: true }]
+        );
     }
 
     fn event() -> impl Strategy<Value = Event> {
-        let job = prop_oneof![Just("a".to_owned()), Just("b".to_owned()), Just("c".to_owned())];
+        let job = prop_oneof![
+            Just("a".to_owned()),
+            Just("b".to_owned()),
+            Just("c".to_owned())
+        ];
         let id = 1_u64..6;
         prop_oneof![
             id.clone().prop_map(connected),
-            id.clone().prop_map(|id| Event::ConnectFailed { id, fatal: false }),
+            id.clone()
+                .prop_map(|id| Event::ConnectFailed { id, fatal: false }),
             id.prop_map(|id| Event::ConnectionLost { id }),
             job.clone().prop_map(|job| Event::Offered { job, epoch: 1 }),
             (job.clone(), any::<bool>()).prop_map(|(job, ok)| Event::Taken { job, epoch: 1, ok }),
-            job.clone().prop_map(|job| Event::Directive { job, epoch: 1, wanted: Wanted::Cancel }),
+            job.clone().prop_map(|job| Event::Directive {
+                job,
+                epoch: 1,
+                wanted: Wanted::Cancel
+            }),
             job.prop_map(|job| Event::JobEnded { job }),
             Just(Event::IdentityRenewed),
             Just(Event::Drain { after: S(3) }),

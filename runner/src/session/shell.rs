@@ -61,8 +61,14 @@ pub struct Session {
 
 enum Heard {
     Event(Event),
-    Up { id: ConnectionId, connection: Connection, hello: Box<HelloResponse> },
-    Job { directory: Box<JobDirectory> },
+    Up {
+        id: ConnectionId,
+        connection: Connection,
+        hello: Box<HelloResponse>,
+    },
+    Job {
+        directory: Box<JobDirectory>,
+    },
     Renewed(Box<Identity>),
 }
 
@@ -85,7 +91,10 @@ impl Session {
         mut requests: mpsc::UnboundedReceiver<Request>,
     ) -> SessionEnd {
         let (heard, mut inbox) = mpsc::unbounded_channel();
-        let known = found.iter().map(|it| (it.job.id.clone(), it.job.epoch)).collect();
+        let known = found
+            .iter()
+            .map(|it| (it.job.id.clone(), it.job.epoch))
+            .collect();
         let mut shell = Shell {
             core: Core::new(self.introduction.capacity, known),
             session: self,
@@ -104,7 +113,10 @@ impl Session {
             if let Some(end) = shell.obey(commands) {
                 return end;
             }
-            let wait = shell.core.deadline().map(|at| at.saturating_sub(shell.clock.elapsed()));
+            let wait = shell
+                .core
+                .deadline()
+                .map(|at| at.saturating_sub(shell.clock.elapsed()));
             let heard = tokio::select! {
                 heard = inbox.recv() => heard,
                 request = requests.recv() => Some(Heard::Event(match request {
@@ -116,7 +128,9 @@ impl Session {
                     continue;
                 }
             };
-            let Some(heard) = heard else { return SessionEnd::Done };
+            let Some(heard) = heard else {
+                return SessionEnd::Done;
+            };
             if let Some(end) = shell.hear(heard) {
                 return end;
             }
@@ -128,11 +142,19 @@ impl Shell {
     fn hear(&mut self, heard: Heard) -> Option<SessionEnd> {
         let event = match heard {
             Heard::Event(event) => event,
-            Heard::Up { id, connection, hello } => return self.up(id, connection, *hello),
+            Heard::Up {
+                id,
+                connection,
+                hello,
+            } => return self.up(id, connection, *hello),
             Heard::Job { directory } => {
                 let (job, epoch) = (directory.job.id.clone(), directory.job.epoch);
                 self.start_job(*directory);
-                Event::Taken { job, epoch, ok: true }
+                Event::Taken {
+                    job,
+                    epoch,
+                    ok: true,
+                }
             }
             Heard::Renewed(identity) => {
                 match self.session.connector.with_identity(&identity.client()) {
@@ -151,7 +173,9 @@ impl Shell {
         if let Event::JobEnded { job } = &event {
             self.jobs.remove(job);
         }
-        let commands = self.core.handle(self.clock.elapsed(), event, rand::random());
+        let commands = self
+            .core
+            .handle(self.clock.elapsed(), event, rand::random());
         self.obey(commands)
     }
 
@@ -173,7 +197,8 @@ impl Shell {
             tracing::info!(%reason, "connection ended");
             let _ = heard.send(Heard::Event(Event::ConnectionLost { id }));
         });
-        self.connections.insert(id, Arc::new(Connected::new(id, connection)));
+        self.connections
+            .insert(id, Arc::new(Connected::new(id, connection)));
         let end = self.decide(Event::Connected {
             id,
             heartbeat: Some(Duration::from_secs(hello.heartbeat_seconds.into())),
@@ -195,13 +220,23 @@ impl Shell {
             match command {
                 Command::Connect { id } => self.connect(id),
                 Command::Use { id } => {
-                    self.session.connection.send_replace(self.connections.get(&id).cloned());
+                    self.session
+                        .connection
+                        .send_replace(self.connections.get(&id).cloned());
                 }
                 Command::Close { id } => self.close(id),
                 Command::Lease { id, free } => self.lease(id, free),
                 Command::Take { job, epoch } => self.take(job, epoch),
-                Command::Heartbeat { sequence, running, free } => {
-                    self.heartbeat(HeartbeatRequest { sequence, running, free_slots: free });
+                Command::Heartbeat {
+                    sequence,
+                    running,
+                    free,
+                } => {
+                    self.heartbeat(HeartbeatRequest {
+                        sequence,
+                        running,
+                        free_slots: free,
+                    });
                 }
                 Command::Direct { job, wanted } => self.direct(&job, wanted),
                 Command::Exit { refused: true } => return Some(SessionEnd::Refused),
@@ -223,9 +258,11 @@ impl Shell {
                 async move { client.hello(request).await.map(tonic::Response::into_inner) }
             };
             let _ = match Box::pin(connector.connect(greeting)).await {
-                Ok((connection, hello)) => {
-                    heard.send(Heard::Up { id, connection, hello: Box::new(hello) })
-                }
+                Ok((connection, hello)) => heard.send(Heard::Up {
+                    id,
+                    connection,
+                    hello: Box::new(hello),
+                }),
                 Err(error) => failed(id, &error, &connector, &identity, &data, &heard).await,
             };
         });
@@ -247,7 +284,9 @@ impl Shell {
 
     /// Lets calls that are under way end; new ones already go elsewhere.
     fn close(&mut self, id: ConnectionId) {
-        let Some(connected) = self.connections.remove(&id) else { return };
+        let Some(connected) = self.connections.remove(&id) else {
+            return;
+        };
         self.tasks.spawn(async move {
             let _ = tokio::time::timeout(FAREWELL, connected.connection().closed()).await;
             connected.connection().close();
@@ -255,7 +294,9 @@ impl Shell {
     }
 
     fn lease(&mut self, id: ConnectionId, free: u32) {
-        let Some(connected) = self.connections.get(&id) else { return };
+        let Some(connected) = self.connections.get(&id) else {
+            return;
+        };
         let mut client = connected.connection().control();
         let heard = self.heard.clone();
         self.tasks.spawn(async move {
@@ -270,13 +311,16 @@ impl Shell {
             };
             while let Ok(Some(message)) = events.message().await {
                 let event = match message.event {
-                    Some(lease_event::Event::Offer(offer)) => {
-                        Event::Offered { job: offer.job_id, epoch: offer.epoch }
-                    }
+                    Some(lease_event::Event::Offer(offer)) => Event::Offered {
+                        job: offer.job_id,
+                        epoch: offer.epoch,
+                    },
                     Some(lease_event::Event::Directive(directive)) => directed(directive),
                     Some(lease_event::Event::Drain(drain)) => {
                         tracing::info!(reason = %drain.reason, "the gateway asks to reconnect");
-                        Event::Drain { after: Duration::from_millis(drain.reconnect_after_ms.into()) }
+                        Event::Drain {
+                            after: Duration::from_millis(drain.reconnect_after_ms.into()),
+                        }
                     }
                     None => continue,
                 };
@@ -296,7 +340,10 @@ impl Shell {
         self.tasks.spawn(async move {
             let taken = async {
                 let mut client = connected?.connection().control();
-                let request = AcknowledgeRequest { job_id: job.clone(), epoch };
+                let request = AcknowledgeRequest {
+                    job_id: job.clone(),
+                    epoch,
+                };
                 let answer = tokio::time::timeout(PATIENCE, client.acknowledge(request)).await;
                 let answer = match answer {
                     Ok(Ok(answer)) => answer.into_inner().job,
@@ -307,9 +354,8 @@ impl Shell {
                     Err(_) => None,
                 };
                 let found = answer.filter(|it| it.id == job)?;
-                let created = tokio::task::spawn_blocking(move || {
-                    JobDirectory::create(&jobs, found)
-                });
+                let created =
+                    tokio::task::spawn_blocking(move || JobDirectory::create(&jobs, found));
                 match created.await {
                     Ok(Ok(directory)) => Some(directory),
                     Ok(Err(error)) => {
@@ -320,8 +366,14 @@ impl Shell {
                 }
             };
             let _ = heard.send(match Box::pin(taken).await {
-                Some(directory) => Heard::Job { directory: Box::new(directory) },
-                None => Heard::Event(Event::Taken { job: job.clone(), epoch, ok: false }),
+                Some(directory) => Heard::Job {
+                    directory: Box::new(directory),
+                },
+                None => Heard::Event(Event::Taken {
+                    job: job.clone(),
+                    epoch,
+                    ok: false,
+                }),
             });
         });
     }
@@ -340,7 +392,9 @@ impl Shell {
 
     /// A wish only ever grows: a cancel is not taken back by a later "continue".
     fn direct(&self, job: &str, wanted: Wanted) {
-        let Some(current) = self.jobs.get(job) else { return };
+        let Some(current) = self.jobs.get(job) else {
+            return;
+        };
         current.send_if_modified(|now| {
             let grows = strength(wanted) > strength(*now);
             if grows {
@@ -352,7 +406,9 @@ impl Shell {
     }
 
     fn heartbeat(&mut self, request: HeartbeatRequest) {
-        let Some(connected) = self.session.connection.borrow().clone() else { return };
+        let Some(connected) = self.session.connection.borrow().clone() else {
+            return;
+        };
         let heard = self.heard.clone();
         self.tasks.spawn(async move {
             let mut client = connected.connection().control();
@@ -425,7 +481,11 @@ async fn failed(
 
 fn directed(directive: JobDirective) -> Event {
     let wanted = directive.kind();
-    Event::Directive { job: directive.job_id, epoch: directive.epoch, wanted }
+    Event::Directive {
+        job: directive.job_id,
+        epoch: directive.epoch,
+        wanted,
+    }
 }
 
 fn strength(wanted: Wanted) -> u8 {

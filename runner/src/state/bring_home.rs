@@ -72,12 +72,7 @@ pub async fn bring_home(
     Ok(home)
 }
 
-async fn send(
-    wire: &Wire,
-    job: &Job,
-    copy: Found,
-    label: Label<'_>,
-) -> Result<(), ArtefactError> {
+async fn send(wire: &Wire, job: &Job, copy: Found, label: Label<'_>) -> Result<(), ArtefactError> {
     let kind = match copy.source {
         Source::StateFile | Source::Snapshot => "state",
         Source::Journal => "sealed-state",
@@ -85,8 +80,12 @@ async fn send(
     };
     let md5_hex = match copy.source {
         Source::Journal => String::new(),
-        Source::StateFile | Source::Snapshot | Source::Errored => md5_of(&copy.file)
-            .map_err(|source| ArtefactError::Read { kind: kind.to_owned(), source })?,
+        Source::StateFile | Source::Snapshot | Source::Errored => {
+            md5_of(&copy.file).map_err(|source| ArtefactError::Read {
+                kind: kind.to_owned(),
+                source,
+            })?
+        }
     };
     let head = UploadHead {
         job_id: job.id.clone(),

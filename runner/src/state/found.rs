@@ -45,7 +45,7 @@ pub fn found(step: &StepDir, state_file: Option<&Path>, lineage: &str) -> Vec<Fo
 }
 
 /// The state that terraform could write nowhere else, if there is one: newer than all others.
-pub fn errored(step: &StepDir) -> Option<Found> {
+pub(super) fn errored(step: &StepDir) -> Option<Found> {
     in_clear(step, Path::new(files::SNAPSHOT_ERRORED), Source::Errored)
 }
 
@@ -54,7 +54,12 @@ fn in_clear(step: &StepDir, path: &Path, source: Source) -> Option<Found> {
     let head = terraform::state::head(io::BufReader::new(&mut file)).ok()?;
     file.rewind().ok()?;
     let serial = i64::try_from(head.serial).ok()?;
-    Some(Found { source, file, serial, lineage: head.lineage })
+    Some(Found {
+        source,
+        file,
+        serial,
+        lineage: head.lineage,
+    })
 }
 
 /// The newest sealed snapshot that is whole.
@@ -89,7 +94,7 @@ fn sealed(step: &StepDir) -> Option<Found> {
 ///
 /// # Errors
 /// The file system's own.
-pub fn md5_of(file: &File) -> io::Result<String> {
+pub(super) fn md5_of(file: &File) -> io::Result<String> {
     use md5::{Digest, Md5};
     let mut reader = file;
     reader.rewind()?;
@@ -134,8 +139,10 @@ mod tests {
     #[test]
     fn a_torn_state_file_yields_to_the_snapshot() {
         let torn = &state(9, "l")[..30];
-        let (_keep, step) =
-            step(&[("state/terraform.tfstate", torn), (files::SNAPSHOT, &state(8, "l"))]);
+        let (_keep, step) = step(&[
+            ("state/terraform.tfstate", torn),
+            (files::SNAPSHOT, &state(8, "l")),
+        ]);
         let all = found(&step, Some(Path::new("state/terraform.tfstate")), "l");
         assert_eq!(all.len(), 1);
         assert_eq!((all[0].serial, all[0].source), (8, Source::Snapshot));

@@ -37,9 +37,13 @@ impl Artefact {
     /// When the file can't be read.
     pub async fn of_file(file: File, mut head: UploadHead) -> Result<Self, ArtefactError> {
         let file = Arc::new(file);
-        let (size, sha256) = hash(Arc::clone(&file))
-            .await
-            .map_err(|source| ArtefactError::Read { kind: head.kind.clone(), source })?;
+        let (size, sha256) =
+            hash(Arc::clone(&file))
+                .await
+                .map_err(|source| ArtefactError::Read {
+                    kind: head.kind.clone(),
+                    source,
+                })?;
         head.size = size;
         // The same content under the same job is the same upload, also after a restart.
         head.upload_id = format!("{}-{}", head.kind, hex::encode(&sha256[..16]));
@@ -69,7 +73,12 @@ pub async fn upload(wire: &Wire, artefact: &Artefact) -> Result<UploadResponse, 
                 epoch: head.epoch,
                 upload_id: head.upload_id.clone(),
             };
-            let offset = client.upload_offset(question).await?.into_inner().offset.min(head.size);
+            let offset = client
+                .upload_offset(question)
+                .await?
+                .into_inner()
+                .offset
+                .min(head.size);
             let chunks = chunks(Arc::clone(&artefact.file), head.clone(), offset);
             Ok(client.upload(chunks).await?.into_inner())
         })
@@ -89,14 +98,25 @@ struct Reader {
 }
 
 /// The rest of the file from `offset`; the first chunk carries the head even if nothing is left.
-fn chunks(file: Arc<File>, head: UploadHead, offset: u64) -> impl Stream<Item = UploadChunk> + Send {
+fn chunks(
+    file: Arc<File>,
+    head: UploadHead,
+    offset: u64,
+) -> impl Stream<Item = UploadChunk> + Send {
     let left = head.size - offset;
-    let reader = Reader { file, head: Some(head), offset, left };
+    let reader = Reader {
+        file,
+        head: Some(head),
+        offset,
+        left,
+    };
     futures::stream::unfold(reader, |mut reader| async move {
         if reader.left == 0 && reader.head.is_none() {
             return None;
         }
-        let want = usize::try_from(reader.left).unwrap_or(usize::MAX).min(MAX_DATA_CHUNK);
+        let want = usize::try_from(reader.left)
+            .unwrap_or(usize::MAX)
+            .min(MAX_DATA_CHUNK);
         let offset = reader.offset;
         let data = match read_at(Arc::clone(&reader.file), offset, want).await {
             Ok(data) => data,
@@ -108,7 +128,11 @@ fn chunks(file: Arc<File>, head: UploadHead, offset: u64) -> impl Stream<Item = 
         };
         reader.offset += want as u64;
         reader.left -= want as u64;
-        let chunk = UploadChunk { head: reader.head.take(), offset, data };
+        let chunk = UploadChunk {
+            head: reader.head.take(),
+            offset,
+            data,
+        };
         Some((chunk, reader))
     })
 }
@@ -146,5 +170,7 @@ pub(super) async fn hash(file: Arc<File>) -> io::Result<(u64, [u8; 32])> {
 async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> io::Result<T> + Send + 'static,
 ) -> io::Result<T> {
-    tokio::task::spawn_blocking(work).await.unwrap_or_else(|error| Err(io::Error::other(error)))
+    tokio::task::spawn_blocking(work)
+        .await
+        .unwrap_or_else(|error| Err(io::Error::other(error)))
 }

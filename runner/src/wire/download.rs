@@ -25,7 +25,11 @@ pub enum DownloadError {
     #[error("the {kind} could not be downloaded: {reason}")]
     Refused { kind: &'static str, reason: Refused },
     #[error("the {kind} could not be stored in {path}")]
-    Write { kind: &'static str, path: PathBuf, source: io::Error },
+    Write {
+        kind: &'static str,
+        path: PathBuf,
+        source: io::Error,
+    },
     #[error("the {kind} arrived damaged: its hash is not the expected one")]
     Damaged { kind: &'static str },
 }
@@ -40,7 +44,11 @@ pub async fn download(
     kind: &'static str,
     path: &Path,
 ) -> Result<Downloaded, DownloadError> {
-    let write = |source| DownloadError::Write { kind, path: path.to_owned(), source };
+    let write = |source| DownloadError::Write {
+        kind,
+        path: path.to_owned(),
+        source,
+    };
     let expected = wire
         .call(Lane::Bulk, |mut client| async move {
             let mut file = OpenOptions::new()
@@ -67,7 +75,10 @@ pub async fn download(
     if size != expected.size || (!expected.sha256.is_empty() && sha256 != expected.sha256[..]) {
         return Err(DownloadError::Damaged { kind });
     }
-    Ok(Downloaded { path: path.to_owned(), size })
+    Ok(Downloaded {
+        path: path.to_owned(),
+        size,
+    })
 }
 
 struct Expected {
@@ -83,13 +94,19 @@ async fn receive(
     let mut expected = None;
     while let Some(chunk) = chunks.message().await? {
         if expected.is_none() {
-            expected = Some(Expected { size: chunk.size, sha256: chunk.sha256.clone() });
+            expected = Some(Expected {
+                size: chunk.size,
+                sha256: chunk.sha256.clone(),
+            });
         }
         if chunk.data.is_empty() {
             continue;
         }
         if chunk.offset != at {
-            return Err(Status::data_loss(format!("expected offset {at}, got {}", chunk.offset)));
+            return Err(Status::data_loss(format!(
+                "expected offset {at}, got {}",
+                chunk.offset
+            )));
         }
         file.write_all(&chunk.data).await.map_err(unwritable)?;
         at += chunk.data.len() as u64;

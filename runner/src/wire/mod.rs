@@ -60,7 +60,10 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
 impl Wire {
     pub fn new(connection: watch::Receiver<Option<Arc<Connected>>>) -> Self {
-        Self { connection, job: Arc::default() }
+        Self {
+            connection,
+            job: Arc::default(),
+        }
     }
 
     /// The same way with a job session of its own.
@@ -108,7 +111,9 @@ impl Wire {
 impl Wire {
     /// Says how far a job is, if there is a connection; nothing depends on it.
     pub async fn tell(&self, progress: protocol::v1::ProgressRequest) {
-        let Some(connected) = self.connection.borrow().clone() else { return };
+        let Some(connected) = self.connection.borrow().clone() else {
+            return;
+        };
         let mut client = connected.connection().control();
         let _ = tokio::time::timeout(LONGEST_PAUSE, client.progress(progress)).await;
     }
@@ -142,7 +147,10 @@ impl Wire {
 async fn wait_for(
     connections: &mut watch::Receiver<Option<Arc<Connected>>>,
 ) -> Result<Arc<Connected>, Refused> {
-    let found = connections.wait_for(Option::is_some).await.map_err(|_| Refused::Stopping)?;
+    let found = connections
+        .wait_for(Option::is_some)
+        .await
+        .map_err(|_| Refused::Stopping)?;
     found.clone().ok_or(Refused::Stopping)
 }
 
@@ -151,7 +159,9 @@ async fn pause(
     failures: u32,
     connections: &mut watch::Receiver<Option<Arc<Connected>>>,
 ) -> Result<(), Refused> {
-    let pause = FIRST_PAUSE.saturating_mul(1 << failures.min(8)).min(LONGEST_PAUSE);
+    let pause = FIRST_PAUSE
+        .saturating_mul(1 << failures.min(8))
+        .min(LONGEST_PAUSE);
     match tokio::time::timeout(pause, connections.changed()).await {
         Ok(Err(_)) => Err(Refused::Stopping),
         Ok(Ok(())) | Err(_) => Ok(()),

@@ -45,13 +45,20 @@ fn slug(files: &[(&str, &str)]) -> Vec<u8> {
         let mut header = tar::Header::new_gnu();
         header.set_size(content.len() as u64);
         header.set_mode(0o644);
-        tar.append_data(&mut header, name, content.as_bytes()).unwrap();
+        tar.append_data(&mut header, name, content.as_bytes())
+            .unwrap();
     }
     tar.into_inner().unwrap().finish().unwrap()
 }
 
 fn variable(key: &str, value: &str, hcl: bool, sensitive: bool) -> Variable {
-    Variable { key: key.into(), value: value.into(), hcl, sensitive, ..Variable::default() }
+    Variable {
+        key: key.into(),
+        value: value.into(),
+        hcl,
+        sensitive,
+        ..Variable::default()
+    }
 }
 
 fn settings() -> TerraformSettings {
@@ -98,7 +105,9 @@ fn public_key() -> Vec<u8> {
 }
 
 fn plan(settings: TerraformSettings) -> job::Work {
-    job::Work::Plan(PlanWork { terraform: Some(settings) })
+    job::Work::Plan(PlanWork {
+        terraform: Some(settings),
+    })
 }
 
 fn apply(settings: TerraformSettings, planned: &CompleteRequest) -> job::Work {
@@ -115,7 +124,10 @@ async fn planned(
     config: &str,
     settings: TerraformSettings,
 ) -> (CompleteRequest, Vec<u8>) {
-    plane.queue(job(id, plan(settings)), &[("configuration", slug(&[("main.tf", config)]))]);
+    plane.queue(
+        job(id, plan(settings)),
+        &[("configuration", slug(&[("main.tf", config)]))],
+    );
     let done = plane.completion(id).await;
     let log = plane.with(id, |held| held.log("text"));
     assert_eq!(done.outcome(), Outcome::Succeeded, "{}\n{log}", done.error);
@@ -136,16 +148,37 @@ async fn gone(machine: &Machine, id: &str) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_plan_and_its_apply() {
     let plane = Plane::start().await;
-    let Some(machine) = Machine::start(&plane, &[]) else { return };
-    let (done, archive) = planned(&plane, "job-plan", HELLO, settings()).await;
+    let Some(machine) = Machine::start(&plane) else {
+        return;
+    };
+    plan_and_apply(&plane, &machine).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_plan_and_its_apply_in_docker() {
+    let plane = Plane::start().await;
+    let Some(machine) = Machine::with_docker(&plane) else {
+        return;
+    };
+    plan_and_apply(&plane, &machine).await;
+}
+
+async fn plan_and_apply(plane: &Plane, machine: &Machine) {
+    let (done, archive) = planned(plane, "job-plan", HELLO, settings()).await;
     let summary = done.plan.clone().unwrap();
     assert!(summary.has_changes);
-    assert_eq!((summary.additions, summary.state_mode.as_str()), (2, "local"));
+    assert_eq!(
+        (summary.additions, summary.state_mode.as_str()),
+        (2, "local")
+    );
     assert!(!done.terraform_version.is_empty());
     plane.with("job-plan", |held| {
         let text = held.log("text");
         assert!(text.starts_with("Terraform v"), "{text}");
-        assert_eq!(text.lines().nth(2), Some("Initializing plugins and modules..."));
+        assert_eq!(
+            text.lines().nth(2),
+            Some("Initializing plugins and modules...")
+        );
         assert!(text.contains("terraform_data.a will be created"), "{text}");
         assert!(!text.contains("hunter2"), "{text}");
         assert!(!text.contains("undeclared"), "{text}");
@@ -156,17 +189,26 @@ async fn a_plan_and_its_apply() {
         assert!(!json.contains("hunter2"), "{json}");
         assert!(held.upload("plan-json").is_some());
         let redacted = held.upload("plan-json-redacted").unwrap();
-        assert!(!String::from_utf8_lossy(&redacted.data).contains("\"hunter2"), "redacted");
+        assert!(
+            !String::from_utf8_lossy(&redacted.data).contains("hunter2"),
+            "redacted"
+        );
     });
-    gone(&machine, "job-plan").await;
+    gone(machine, "job-plan").await;
 
-    plane.queue(job("job-apply", apply(settings(), &done)), &[("plan-archive", archive)]);
+    plane.queue(
+        job("job-apply", apply(settings(), &done)),
+        &[("plan-archive", archive)],
+    );
     let done = plane.completion("job-apply").await;
     plane.with("job-apply", |held| {
         let text = held.log("text");
         assert_eq!(done.outcome(), Outcome::Succeeded, "{}\n{text}", done.error);
         assert_eq!(done.apply.as_ref().unwrap().additions, 2);
-        assert!(text.contains("Apply complete! Resources: 2 added"), "{text}");
+        assert!(
+            text.contains("Apply complete! Resources: 2 added"),
+            "{text}"
+        );
         assert!(text.contains("ws = \"net\""), "{text}");
         assert!(!text.contains("hunter2"), "{text}");
         let state = held.upload("state").unwrap();
@@ -174,23 +216,39 @@ async fn a_plan_and_its_apply() {
         let state: serde_json::Value = serde_json::from_slice(&state.data).unwrap();
         assert_eq!(state["outputs"]["ws"]["value"], "net");
     });
-    gone(&machine, "job-apply").await;
+    gone(machine, "job-apply").await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_wrong_is_said() {
     let plane = Plane::start().await;
-    let Some(_machine) = Machine::start(&plane, &[]) else { return };
+    let Some(_machine) = Machine::start(&plane) else {
+        return;
+    };
     let broken = slug(&[("main.tf", "resource \"x\" {")]);
-    plane.queue(job("job-broken", plan(settings())), &[("configuration", broken)]);
-    let version = TerraformSettings { version: "0.0.7".into(), ..settings() };
-    plane.queue(job("job-version", plan(version)), &[("configuration", slug(&[("a.tf", "")]))]);
+    plane.queue(
+        job("job-broken", plan(settings())),
+        &[("configuration", broken)],
+    );
+    let version = TerraformSettings {
+        version: "0.0.7".into(),
+        ..settings()
+    };
+    plane.queue(
+        job("job-version", plan(version)),
+        &[("configuration", slug(&[("a.tf", "")]))],
+    );
     let hostile = slug(&[("a.tf", "")]);
-    let place = TerraformSettings { working_directory: "../x".into(), ..settings() };
+    let place = TerraformSettings {
+        working_directory: "../x".into(),
+        ..settings()
+    };
     plane.queue(job("job-place", plan(place)), &[("configuration", hostile)]);
-    for (id, said) in
-        [("job-broken", ""), ("job-version", "--terraform-mirror"), ("job-place", "working")]
-    {
+    for (id, said) in [
+        ("job-broken", ""),
+        ("job-version", "--terraform-mirror"),
+        ("job-place", "working"),
+    ] {
         let done = plane.completion(id).await;
         assert_eq!(done.outcome(), Outcome::Failed, "{id}");
         assert!(done.error.contains(said), "{id}: {}", done.error);
@@ -202,25 +260,46 @@ async fn what_is_wrong_is_said() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_apply_is_canceled_and_its_state_is_whole() {
     let plane = Plane::start().await;
-    let Some(_machine) = Machine::start(&plane, &[]) else { return };
+    let Some(_machine) = Machine::start(&plane) else {
+        return;
+    };
     let (done, archive) = planned(&plane, "job-p", SLOW, settings()).await;
-    plane.queue(job("job-a", apply(settings(), &done)), &[("plan-archive", archive)]);
-    plane.until("the slow one", "job-a", |it| it.log("text").contains("Provisioning with")).await;
+    plane.queue(
+        job("job-a", apply(settings(), &done)),
+        &[("plan-archive", archive)],
+    );
+    plane
+        .until("the slow one", "job-a", |it| {
+            it.log("text").contains("Provisioning with")
+        })
+        .await;
     plane.direct("job-a", Kind::Cancel);
     let done = plane.completion("job-a").await;
     assert_eq!(done.outcome(), Outcome::Canceled, "{}", done.error);
     let state = plane.with("job-a", |held| held.upload("state").unwrap().data.clone());
     let state = String::from_utf8(state).unwrap();
-    assert!(state.contains("\"first\"") && !state.contains("\"last\""), "{state}");
+    assert!(
+        state.contains("\"first\"") && !state.contains("\"last\""),
+        "{state}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_killed_runner_adopts_its_step() {
     let plane = Plane::start().await;
-    let Some(mut machine) = Machine::start(&plane, &[]) else { return };
+    let Some(mut machine) = Machine::start(&plane) else {
+        return;
+    };
     let (done, archive) = planned(&plane, "job-p", SLOW, settings()).await;
-    plane.queue(job("job-a", apply(settings(), &done)), &[("plan-archive", archive)]);
-    plane.until("the slow one", "job-a", |it| it.log("text").contains("Provisioning with")).await;
+    plane.queue(
+        job("job-a", apply(settings(), &done)),
+        &[("plan-archive", archive)],
+    );
+    plane
+        .until("the slow one", "job-a", |it| {
+            it.log("text").contains("Provisioning with")
+        })
+        .await;
     machine.kill();
     assert!(!machine.processes("job-a").is_empty(), "the step goes on");
     machine.run();
@@ -228,8 +307,16 @@ async fn a_killed_runner_adopts_its_step() {
     plane.with("job-a", |held| {
         let text = held.log("text");
         assert_eq!(done.outcome(), Outcome::Succeeded, "{}\n{text}", done.error);
-        assert_eq!(text.matches("Apply complete! Resources: 3 added").count(), 1, "{text}");
-        assert_eq!(text.matches("terraform_data.first: Creating...").count(), 1, "{text}");
+        assert_eq!(
+            text.matches("Apply complete! Resources: 3 added").count(),
+            1,
+            "{text}"
+        );
+        assert_eq!(
+            text.matches("terraform_data.first: Creating...").count(),
+            1,
+            "{text}"
+        );
         assert!(held.upload("state").unwrap().head.final_state);
     });
     gone(&machine, "job-a").await;
@@ -238,23 +325,44 @@ async fn a_killed_runner_adopts_its_step() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_terminated_runner_leaves_its_step_and_takes_it_up_again() {
     let plane = Plane::start().await;
-    let Some(mut machine) = Machine::start(&plane, &[]) else { return };
+    let Some(mut machine) = Machine::start(&plane) else {
+        return;
+    };
     let (done, archive) = planned(&plane, "job-p", SLOW, settings()).await;
-    plane.queue(job("job-a", apply(settings(), &done)), &[("plan-archive", archive)]);
-    plane.until("the slow one", "job-a", |it| it.log("text").contains("Provisioning with")).await;
+    plane.queue(
+        job("job-a", apply(settings(), &done)),
+        &[("plan-archive", archive)],
+    );
+    plane
+        .until("the slow one", "job-a", |it| {
+            it.log("text").contains("Provisioning with")
+        })
+        .await;
     assert_eq!(machine.terminate(), Some(0));
     assert!(!machine.processes("job-a").is_empty(), "the step goes on");
     machine.run();
-    assert_eq!(plane.completion("job-a").await.outcome(), Outcome::Succeeded);
+    assert_eq!(
+        plane.completion("job-a").await.outcome(),
+        Outcome::Succeeded
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn everything_killed_at_once_is_recovered() {
     let plane = Plane::start().await;
-    let Some(mut machine) = Machine::start(&plane, &[]) else { return };
+    let Some(mut machine) = Machine::start(&plane) else {
+        return;
+    };
     let (done, archive) = planned(&plane, "job-p", SLOW, settings()).await;
-    plane.queue(job("job-a", apply(settings(), &done)), &[("plan-archive", archive)]);
-    plane.until("the slow one", "job-a", |it| it.log("text").contains("Provisioning with")).await;
+    plane.queue(
+        job("job-a", apply(settings(), &done)),
+        &[("plan-archive", archive)],
+    );
+    plane
+        .until("the slow one", "job-a", |it| {
+            it.log("text").contains("Provisioning with")
+        })
+        .await;
     machine.kill();
     for pid in machine.processes("job-a") {
         signal(pid, nix::sys::signal::Signal::SIGKILL);
@@ -273,10 +381,19 @@ async fn everything_killed_at_once_is_recovered() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_apply_goes_on_while_the_gateway_is_away() {
     let plane = Plane::start().await;
-    let Some(_machine) = Machine::start(&plane, &[]) else { return };
+    let Some(_machine) = Machine::start(&plane) else {
+        return;
+    };
     let (done, archive) = planned(&plane, "job-p", SLOW, settings()).await;
-    plane.queue(job("job-a", apply(settings(), &done)), &[("plan-archive", archive)]);
-    plane.until("the slow one", "job-a", |it| it.log("text").contains("Provisioning with")).await;
+    plane.queue(
+        job("job-a", apply(settings(), &done)),
+        &[("plan-archive", archive)],
+    );
+    plane
+        .until("the slow one", "job-a", |it| {
+            it.log("text").contains("Provisioning with")
+        })
+        .await;
     let kept = plane.stop().await;
     tokio::time::sleep(Duration::from_secs(1)).await;
     let plane = Plane::again(kept);
@@ -284,14 +401,20 @@ async fn an_apply_goes_on_while_the_gateway_is_away() {
     let text = plane.with("job-a", |held| held.log("text"));
     assert_eq!(done.outcome(), Outcome::Succeeded, "{}", done.error);
     assert_eq!(text.matches("Apply complete!").count(), 1, "{text}");
-    assert_eq!(text.matches("terraform_data.first: Creating...").count(), 1, "{text}");
+    assert_eq!(
+        text.matches("terraform_data.first: Creating...").count(),
+        1,
+        "{text}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_expired_certificate_is_exchanged() {
     let plane = Plane::start().await;
     *plane.shared.certificate_life.lock() = chrono::TimeDelta::seconds(2);
-    let Some(mut machine) = Machine::start(&plane, &[]) else { return };
+    let Some(mut machine) = Machine::start(&plane) else {
+        return;
+    };
     for _ in 0..3000 {
         if machine.data.path().join("identity.json").exists() {
             break;

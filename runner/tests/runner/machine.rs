@@ -12,7 +12,7 @@ pub(crate) struct Machine {
     child: Option<Child>,
     gateway: String,
     supervisor: PathBuf,
-    extra: Vec<String>,
+    docker: bool,
 }
 
 /// The supervisor, if it has been built; the tests can do nothing without it.
@@ -26,25 +26,56 @@ pub(crate) fn supervisor() -> Option<PathBuf> {
     None
 }
 
-#[expect(clippy::disallowed_methods, reason = "whether this is CI decides what a skip means")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "whether this is CI decides what a skip means"
+)]
 fn skip(needs: &str) {
     let ci = std::env::var("CI").is_ok_and(|it| it == "true");
-    assert!(!ci, "skipping is not allowed in CI: this test needs {needs}");
+    assert!(
+        !ci,
+        "skipping is not allowed in CI: this test needs {needs}"
+    );
     let _ = writeln!(std::io::stderr().lock(), "SKIPPED: needs {needs}");
 }
 
 impl Machine {
     /// A machine with a running runner; `None` where there is no supervisor.
-    pub(crate) fn start(plane: &Plane, extra: &[&str]) -> Option<Self> {
+    pub(crate) fn start(plane: &Plane) -> Option<Self> {
+        Self::with_executor(plane, false)
+    }
+
+    /// The same with steps in containers; `None` also where there is no daemon or no image.
+    pub(crate) fn with_docker(plane: &Plane) -> Option<Self> {
+        let image = Command::new("docker")
+            .args(["image", "inspect", "terrane-job:latest"])
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .status();
+        if !image.is_ok_and(|status| status.success()) {
+            skip("a docker daemon with the image terrane-job:latest (cargo xtask image)");
+            return None;
+        }
+        Self::with_executor(plane, true)
+    }
+
+    fn with_executor(plane: &Plane, docker: bool) -> Option<Self> {
         let supervisor = supervisor()?;
-        let data = tempfile::Builder::new().prefix("runner-").tempdir().unwrap();
-        std::fs::write(data.path().join("token"), plane.shared.token.to_text().expose()).unwrap();
+        let data = tempfile::Builder::new()
+            .prefix("runner-")
+            .tempdir()
+            .unwrap();
+        std::fs::write(
+            data.path().join("token"),
+            plane.shared.token.to_text().expose(),
+        )
+        .unwrap();
         let mut machine = Self {
             data,
             child: None,
             gateway: plane.address.to_string(),
             supervisor,
-            extra: extra.iter().map(|it| (*it).to_owned()).collect(),
+            docker,
         };
         machine.run();
         Some(machine)
@@ -53,7 +84,14 @@ impl Machine {
     /// Starts the runner process, again or for the first time.
     pub(crate) fn run(&mut self) {
         let child = Command::new(env!("CARGO_BIN_EXE_terrane-runner"))
-            .args(["--gateway", &self.gateway, "--name", "test", "--capacity", "3"])
+            .args([
+                "--gateway",
+                &self.gateway,
+                "--name",
+                "test",
+                "--capacity",
+                "3",
+            ])
             .arg("--token-file")
             .arg(self.data.path().join("token"))
             .arg("--data-dir")
@@ -61,16 +99,12 @@ impl Machine {
             .arg("--supervisor")
             .arg(&self.supervisor)
             .args(["--log", "info,runner=debug"])
-            .args(&self.extra)
+            .args(["--executor", if self.docker { "docker" } else { "process" }])
             .env_clear()
             .stdin(Stdio::null())
             .spawn()
             .unwrap();
         self.child = Some(child);
-    }
-
-    pub(crate) fn pid(&self) -> u32 {
-        self.child.as_ref().unwrap().id()
     }
 
     /// Ends the runner as a power cut would: nothing is said.

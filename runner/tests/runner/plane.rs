@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 use chrono::{DateTime, TimeDelta, Utc};
 use link::ca::RunnerCa;
 use link::join::JoinToken;
-use link::server::{Denied, Gateway, GatewayConfig, GatewayHandle, Limits};
+use link::server::{Denied, Gateway, GatewayConfig, Limits};
 use parking_lot::Mutex;
 use protocol::v1::enrollment_server::EnrollmentServer;
 use protocol::v1::runner_server::RunnerServer;
@@ -52,7 +52,10 @@ impl Held {
 
     /// The newest whole upload of a kind.
     pub(crate) fn upload(&self, kind: &str) -> Option<&Arrived> {
-        self.uploads.iter().rev().find(|it| it.whole && it.head.kind == kind)
+        self.uploads
+            .iter()
+            .rev()
+            .find(|it| it.whole && it.head.kind == kind)
     }
 }
 
@@ -78,7 +81,6 @@ impl Shared {
 pub(crate) struct Plane {
     pub(crate) shared: Arc<Shared>,
     pub(crate) address: SocketAddr,
-    pub(crate) handle: GatewayHandle,
     shutdown: CancellationToken,
     tasks: JoinSet<()>,
 }
@@ -102,14 +104,17 @@ impl Plane {
     fn serve(shared: Arc<Shared>, listen: SocketAddr) -> Self {
         let gateway = Gateway::bind(GatewayConfig {
             listen,
-            certificate: shared.ca.issue_server(&[], now() - DAY, now() + DAY).unwrap(),
+            certificate: shared
+                .ca
+                .issue_server(&[], now() - DAY, now() + DAY)
+                .unwrap(),
             ca: shared.ca.certificate().clone(),
             reset_secret: [9; 64],
             denied: Denied::default(),
             limits: Limits::default(),
         })
         .unwrap();
-        let handle = gateway.handle();
+        let address = gateway.local_address();
         let shutdown = CancellationToken::new();
         let mut routes = tonic::service::Routes::builder();
         routes.add_service(
@@ -120,7 +125,12 @@ impl Plane {
         let running = gateway.run(routes.routes(), shutdown.clone());
         let mut tasks = JoinSet::new();
         tasks.spawn(async move { running.await.unwrap() });
-        Self { address: handle.local_address(), handle, shared, shutdown, tasks }
+        Self {
+            address,
+            shared,
+            shutdown,
+            tasks,
+        }
     }
 
     /// Stops serving; what it holds stays.
@@ -139,12 +149,24 @@ impl Plane {
 
     /// Queues a job with what it may download.
     pub(crate) fn queue(&self, job: Job, downloads: &[(&str, Vec<u8>)]) {
-        let offer = Offer { job_id: job.id.clone(), epoch: job.epoch, kind: job.kind.clone() };
-        let downloads =
-            downloads.iter().map(|(kind, data)| ((*kind).to_owned(), data.clone())).collect();
-        let held = Held { job: job.clone(), downloads, ..Held::default() };
+        let offer = Offer {
+            job_id: job.id.clone(),
+            epoch: job.epoch,
+            kind: job.kind.clone(),
+        };
+        let downloads = downloads
+            .iter()
+            .map(|(kind, data)| ((*kind).to_owned(), data.clone()))
+            .collect();
+        let held = Held {
+            job: job.clone(),
+            downloads,
+            ..Held::default()
+        };
         self.shared.jobs.lock().insert(job.id, held);
-        let _ = self.shared.leases.send(LeaseEvent { event: Some(lease_event::Event::Offer(offer)) });
+        let _ = self.shared.leases.send(LeaseEvent {
+            event: Some(lease_event::Event::Offer(offer)),
+        });
     }
 
     /// Directs a job, on the lease stream and with each heartbeat.
@@ -152,8 +174,11 @@ impl Plane {
         let mut jobs = self.shared.jobs.lock();
         let held = jobs.get_mut(job).unwrap();
         held.wanted = Some(kind);
-        let directive =
-            JobDirective { job_id: job.to_owned(), epoch: held.job.epoch, kind: kind.into() };
+        let directive = JobDirective {
+            job_id: job.to_owned(),
+            epoch: held.job.epoch,
+            kind: kind.into(),
+        };
         let event = lease_event::Event::Directive(directive);
         let _ = self.shared.leases.send(LeaseEvent { event: Some(event) });
     }
@@ -172,7 +197,12 @@ impl Plane {
         };
         if tokio::time::timeout(PATIENCE, waiting).await.is_err() {
             let seen = self.with(job, |held| {
-                format!("{:?}\n{}\n{:?}", held.stages, held.log("text"), held.completed)
+                format!(
+                    "{:?}\n{}\n{:?}",
+                    held.stages,
+                    held.log("text"),
+                    held.completed
+                )
             });
             panic!("waited in vain for {job}: {what}\n{seen}");
         }
@@ -180,7 +210,8 @@ impl Plane {
 
     /// Waits for the report of a job.
     pub(crate) async fn completion(&self, job: &str) -> CompleteRequest {
-        self.until("its report", job, |held| held.completed.is_some()).await;
+        self.until("its report", job, |held| held.completed.is_some())
+            .await;
         self.with(job, |held| held.completed.clone().unwrap())
     }
 }

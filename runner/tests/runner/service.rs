@@ -41,7 +41,9 @@ impl Shared {
         f: impl FnOnce(&mut Held) -> Result<T, Status>,
     ) -> Result<T, Status> {
         let mut jobs = self.jobs.lock();
-        let held = jobs.get_mut(job).ok_or_else(|| Status::not_found("no such job"))?;
+        let held = jobs
+            .get_mut(job)
+            .ok_or_else(|| Status::not_found("no such job"))?;
         if held.job.epoch != epoch {
             return Err(Status::failed_precondition("stale_epoch"));
         }
@@ -58,7 +60,11 @@ impl Shared {
                     Some(held) if held.completed.is_some() => job_directive::Kind::Forget,
                     Some(held) => held.wanted.unwrap_or(job_directive::Kind::Continue),
                 };
-                JobDirective { job_id: it.job_id.clone(), epoch: it.epoch, kind: kind.into() }
+                JobDirective {
+                    job_id: it.job_id.clone(),
+                    epoch: it.epoch,
+                    kind: kind.into(),
+                }
             })
             .collect()
     }
@@ -76,7 +82,10 @@ impl Enrollment for Shared {
         self.certify(&request.csr_der, &RunnerId::random())
     }
 
-    async fn recover(&self, request: Request<RecoverRequest>) -> Result<Response<Identity>, Status> {
+    async fn recover(
+        &self,
+        request: Request<RecoverRequest>,
+    ) -> Result<Response<Identity>, Status> {
         let request = request.into_inner();
         let claim = RecoveryClaim {
             certificate_der: &request.certificate_der,
@@ -99,7 +108,10 @@ impl Runner for Shared {
     type DownloadStream = Answers<DownloadChunk>;
     type RelayStream = Answers<RelayChunk>;
 
-    async fn hello(&self, request: Request<HelloRequest>) -> Result<Response<HelloResponse>, Status> {
+    async fn hello(
+        &self,
+        request: Request<HelloRequest>,
+    ) -> Result<Response<HelloResponse>, Status> {
         let runner_id = identity(&request)?.runner_id.to_string();
         let request = request.into_inner();
         let directives = self.directives(&request.running);
@@ -129,13 +141,17 @@ impl Runner for Shared {
                     epoch: held.job.epoch,
                     kind: held.job.kind.clone(),
                 };
-                Ok(LeaseEvent { event: Some(lease_event::Event::Offer(offer)) })
+                Ok(LeaseEvent {
+                    event: Some(lease_event::Event::Offer(offer)),
+                })
             })
             .collect();
         let later = futures::stream::unfold(events, |mut events| async move {
             events.recv().await.ok().map(|event| (Ok(event), events))
         });
-        Ok(Response::new(Box::pin(futures::stream::iter(waiting).chain(later))))
+        Ok(Response::new(Box::pin(
+            futures::stream::iter(waiting).chain(later),
+        )))
     }
 
     async fn acknowledge(
@@ -158,7 +174,10 @@ impl Runner for Shared {
     ) -> Result<Response<HeartbeatResponse>, Status> {
         let request = request.into_inner();
         let directives = self.directives(&request.running);
-        Ok(Response::new(HeartbeatResponse { sequence: request.sequence, directives }))
+        Ok(Response::new(HeartbeatResponse {
+            sequence: request.sequence,
+            directives,
+        }))
     }
 
     async fn renew(&self, request: Request<RenewRequest>) -> Result<Response<Identity>, Status> {
@@ -198,7 +217,9 @@ impl Runner for Shared {
                 if chunk.offset == log.len() as u64 {
                     log.extend_from_slice(&chunk.data);
                 }
-                Ok(LogAck { offset: log.len() as u64 })
+                Ok(LogAck {
+                    offset: log.len() as u64,
+                })
             });
             Some((stored, (chunks, shared)))
         });
@@ -223,7 +244,10 @@ impl Runner for Shared {
     ) -> Result<Response<UploadOffsetResponse>, Status> {
         let request = request.into_inner();
         let offset = self.leased(&request.job_id, request.epoch, |held| {
-            let found = held.uploads.iter().find(|it| it.head.upload_id == request.upload_id);
+            let found = held
+                .uploads
+                .iter()
+                .find(|it| it.head.upload_id == request.upload_id);
             Ok(found.map_or(0, |it| it.data.len()) as u64)
         })?;
         Ok(Response::new(UploadOffsetResponse { offset }))
@@ -239,11 +263,19 @@ impl Runner for Shared {
             if let Some(first) = chunk.head {
                 head = Some(first);
             }
-            let head = head.clone().ok_or_else(|| Status::invalid_argument("no head"))?;
+            let head = head
+                .clone()
+                .ok_or_else(|| Status::invalid_argument("no head"))?;
             self.leased(&head.job_id, head.epoch, |held| {
-                let at = held.uploads.iter().position(|it| it.head.upload_id == head.upload_id);
+                let at = held
+                    .uploads
+                    .iter()
+                    .position(|it| it.head.upload_id == head.upload_id);
                 let at = at.unwrap_or_else(|| {
-                    held.uploads.push(Arrived { head: head.clone(), ..Arrived::default() });
+                    held.uploads.push(Arrived {
+                        head: head.clone(),
+                        ..Arrived::default()
+                    });
                     held.uploads.len() - 1
                 });
                 let upload = &mut held.uploads[at];
@@ -260,8 +292,11 @@ impl Runner for Shared {
         }
         let head = head.ok_or_else(|| Status::invalid_argument("nothing came"))?;
         self.leased(&head.job_id, head.epoch, |held| {
-            let upload =
-                held.uploads.iter_mut().find(|it| it.head.upload_id == head.upload_id).unwrap();
+            let upload = held
+                .uploads
+                .iter_mut()
+                .find(|it| it.head.upload_id == head.upload_id)
+                .unwrap();
             let hash: [u8; 32] = Sha256::digest(&upload.data).into();
             if upload.data.len() as u64 != head.size || hash != head.sha256[..] {
                 return Err(Status::unavailable("not whole"));
@@ -269,7 +304,10 @@ impl Runner for Shared {
             upload.whole = true;
             Ok(())
         })?;
-        Ok(Response::new(UploadResponse { object_id: "x".into(), disposition: "stored".into() }))
+        Ok(Response::new(UploadResponse {
+            object_id: "x".into(),
+            disposition: "stored".into(),
+        }))
     }
 
     async fn download(
@@ -287,7 +325,11 @@ impl Runner for Shared {
         for (index, part) in data[from..].chunks(protocol::MAX_DATA_CHUNK).enumerate() {
             chunks.push(Ok(DownloadChunk {
                 size: data.len() as u64,
-                sha256: if index == 0 { Bytes::copy_from_slice(&hash) } else { Bytes::new() },
+                sha256: if index == 0 {
+                    Bytes::copy_from_slice(&hash)
+                } else {
+                    Bytes::new()
+                },
                 offset: (from + index * protocol::MAX_DATA_CHUNK) as u64,
                 data: Bytes::copy_from_slice(part),
             }));

@@ -243,12 +243,7 @@ fn the_first_process_of_a_namespace_reaps_and_hears_signals() {
     kill_process(first, Signal::TERM).unwrap();
     let pid = fixture.read("output/inside.stdout");
     assert_eq!(pid, "1\n");
-    running.until("it is gone", || {
-        liveness(fixture.path()).unwrap() == Liveness::Gone
-    });
-    let exit: step::Exit = step::read_json(&fixture.path().join(files::EXIT))
-        .unwrap()
-        .unwrap();
+    let exit = running.exit();
     assert_eq!(
         (exit.outcome, exit.commands[0].code),
         (Outcome::Canceled, 9)
