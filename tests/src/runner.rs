@@ -109,7 +109,7 @@ fn spawn(
         .arg("--data-dir")
         .arg(directory);
     command.env(
-        "TERRANE_RUNNER_PROVIDER_MIRROR",
+        "TERRANE_RUNNER_MIRROR",
         testkit::programs::provider_mirror(),
     );
     command
