@@ -9,6 +9,7 @@ use tests::wait;
 
 use crate::cli_cancel::recorded_ids;
 use crate::faults::{Stage, objects};
+use crate::flavour::Flavour;
 
 const BULK: usize = 2000;
 const LINEAGE: &str = "5f0c7d3e-0000-4000-8000-7e57ab1e57a7";
@@ -18,10 +19,10 @@ fn bulk_input(index: usize) -> String {
 }
 
 /// The bulk, and `count` objects that are slow in the making.
-fn configuration(cloud: &FakeCloud, count: u32) -> String {
+fn configuration(endpoint: &str, count: u32) -> String {
     format!(
         "{}\nresource \"terraform_data\" \"bulk\" {{\n  count = {BULK}\n  input = format(\"%0700d\", count.index)\n}}\n",
-        objects(cloud, count, 600, 0)
+        objects(endpoint, count, 600, 0)
     )
 }
 
@@ -61,7 +62,9 @@ fn tries() -> usize {
 }
 
 async fn killed_at_random(mode: &str) {
-    let mut stage = Stage::set("process").await;
+    let Some(mut stage) = Stage::set(Flavour::Embedded).await else {
+        return;
+    };
     let settings = json!({"data": {"type": "workspaces", "attributes": {"state-mode": mode}}});
     let path = format!("workspaces/{}", stage.workspace);
     stage.api.patch(&path, settings).await.expect(200);
@@ -74,7 +77,7 @@ async fn killed_at_random(mode: &str) {
         let serial = stage.api.serial(&stage.workspace).await.unwrap();
         let count = u32::try_from(recorded + 100).unwrap();
         let run = stage
-            .apply_without_refresh(&configuration(&stage.cloud, count))
+            .apply_without_refresh(&configuration(&stage.endpoint, count))
             .await;
         let before = stage.cloud.ids("sandbox_object").len();
         stage.mid_apply(&run, before + 5 + attempt % 9).await;
@@ -131,7 +134,11 @@ fn bare_terraform_loses_them_in_the_same_kills() {
             .stderr(std::process::Stdio::null());
         command
     };
-    std::fs::write(directory.path().join("main.tf"), configuration(&cloud, 100)).unwrap();
+    std::fs::write(
+        directory.path().join("main.tf"),
+        configuration(&cloud.endpoint(), 100),
+    )
+    .unwrap();
     assert!(terraform(&["init"]).status().unwrap().success());
     let state = directory.path().join("terraform.tfstate");
     let (mut broken, tries) = (0, tries());

@@ -13,6 +13,7 @@ mod common;
 mod dev;
 mod faults;
 mod fetch;
+mod flavour;
 mod jobs;
 mod large_states;
 mod login;

@@ -11,7 +11,7 @@ use testkit::both_databases;
 use url::Url;
 
 use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 
 use crate::context::Tenant;
 use crate::schema::MIGRATOR;
@@ -56,6 +56,10 @@ both_databases! { MIGRATOR;
         assert!(policy.contains("default-src 'none'"), "{policy}");
         assert!(policy.contains("form-action 'self' http://localhost:10004;"), "{policy}");
         assert!(!policy.contains("unsafe"), "{policy}");
+        let style = page.answer.text().split_once("<style>").unwrap().1;
+        let style = style.split_once("</style>").unwrap().0;
+        let hash = STANDARD.encode(Sha256::digest(style));
+        assert!(policy.contains(&format!("style-src 'sha256-{hash}'")), "{policy}");
         assert!(!page.answer.text().contains("<script"));
         assert_eq!(page.answer.header(header::X_FRAME_OPTIONS), "DENY");
         let cookie = page.answer.header(header::SET_COOKIE);
