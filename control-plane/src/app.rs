@@ -47,7 +47,12 @@ pub struct Timing {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { configuration: 256 << 20, state: 1 << 30, artefact: 2 << 30, log: 256 << 20 }
+        Self {
+            configuration: 256 << 20,
+            state: 1 << 30,
+            artefact: 2 << 30,
+            log: 256 << 20,
+        }
     }
 }
 
@@ -90,6 +95,9 @@ pub struct App {
 impl App {
     /// An absolute URL of this control plane; `path` starts with `/`.
     pub fn url(&self, path: &str) -> String {
-        format!("{}{path}", self.installation.public_url.as_str().trim_end_matches('/'))
+        format!(
+            "{}{path}",
+            self.installation.public_url.as_str().trim_end_matches('/')
+        )
     }
 }

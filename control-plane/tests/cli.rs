@@ -23,7 +23,12 @@ fn every_mistake_in_the_configuration_is_listed_and_exits_with_64() {
 
     assert_eq!(output.status.code(), Some(64));
     let text = stderr(&output);
-    for part in ["server.public_url", "server.lisen", "log.format", "TERRANE__RUNS__TIMEOUT"] {
+    for part in [
+        "server.public_url",
+        "server.lisen",
+        "log.format",
+        "TERRANE__RUNS__TIMEOUT",
+    ] {
         assert!(text.contains(part), "{part} is missing in:\n{text}");
     }
     assert!(output.stdout.is_empty());
@@ -38,7 +43,11 @@ fn serve_refuses_to_start_without_an_installation_key() {
         .output()
         .unwrap();
     assert_eq!(output.status.code(), Some(64));
-    assert!(stderr(&output).contains("keys.installation_key: must be set"), "{}", stderr(&output));
+    assert!(
+        stderr(&output).contains("keys.installation_key: must be set"),
+        "{}",
+        stderr(&output)
+    );
 }
 
 #[test]
@@ -56,14 +65,22 @@ fn dev_carries_on_where_it_was() {
 
     let mut first = Dev::start(&data);
     let facts = first.facts.clone();
-    assert!(facts["url"].as_str().unwrap().starts_with("https://localhost:"));
+    assert!(
+        facts["url"]
+            .as_str()
+            .unwrap()
+            .starts_with("https://localhost:")
+    );
     assert_eq!(facts["environment"], "demo");
     assert_eq!(facts["pid"], first.child.id());
     assert_eq!(facts["runner_pids"], serde_json::json!([]));
     let ca = std::fs::read(facts["ca_file"].as_str().unwrap()).unwrap();
     let password = std::fs::read(facts["admin_password_file"].as_str().unwrap()).unwrap();
     let rc = std::fs::read_to_string(facts["cli_config_file"].as_str().unwrap()).unwrap();
-    let host = facts["url"].as_str().unwrap().trim_start_matches("https://");
+    let host = facts["url"]
+        .as_str()
+        .unwrap()
+        .trim_start_matches("https://");
     assert!(rc.contains(&format!("credentials \"{host}\"")), "{rc}");
     assert!(first.get("/readyz").contains("\"ready\":true"));
     first.terminate();
@@ -71,7 +88,10 @@ fn dev_carries_on_where_it_was() {
     let mut second = Dev::start(&data);
     let again = second.facts.clone();
     assert_eq!(again["token"], facts["token"]);
-    assert_eq!(std::fs::read(again["ca_file"].as_str().unwrap()).unwrap(), ca);
+    assert_eq!(
+        std::fs::read(again["ca_file"].as_str().unwrap()).unwrap(),
+        ca
+    );
     let kept = std::fs::read(again["admin_password_file"].as_str().unwrap()).unwrap();
     assert_eq!(kept, password);
     second.terminate();
@@ -95,7 +115,11 @@ fn two_dev_processes_dont_share_a_directory() {
     let mut first = Dev::start(directory.path());
     let output = dev(directory.path()).output().unwrap();
     assert_eq!(output.status.code(), Some(1));
-    assert!(stderr(&output).contains("another `terrane dev`"), "{}", stderr(&output));
+    assert!(
+        stderr(&output).contains("another `terrane dev`"),
+        "{}",
+        stderr(&output)
+    );
     first.terminate();
 }
 
@@ -109,7 +133,9 @@ impl Dev {
     fn start(data: &Path) -> Self {
         let mut child = dev(data).stdout(Stdio::piped()).spawn().unwrap();
         let mut line = String::new();
-        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        BufReader::new(child.stdout.take().unwrap())
+            .read_line(&mut line)
+            .unwrap();
         let facts = serde_json::from_str(&line).unwrap_or_else(|error| {
             let _ = child.kill();
             panic!("the first line is no JSON ({error}): {line:?}")
@@ -119,9 +145,16 @@ impl Dev {
 
     /// A page of the admin port.
     fn get(&self, path: &str) -> String {
-        let address = self.facts["admin_url"].as_str().unwrap().trim_start_matches("http://");
+        let address = self.facts["admin_url"]
+            .as_str()
+            .unwrap()
+            .trim_start_matches("http://");
         let mut stream = TcpStream::connect(address).unwrap();
-        write!(stream, "GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").unwrap();
+        write!(
+            stream,
+            "GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+        )
+        .unwrap();
         let mut answer = String::new();
         stream.read_to_string(&mut answer).unwrap();
         answer

@@ -38,7 +38,10 @@ pub struct InProcessActor(pub Actor);
 
 /// The address the connection came from.
 fn source_address(parts: &Parts) -> Option<IpAddr> {
-    parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip())
+    parts
+        .extensions
+        .get::<ConnectInfo<SocketAddr>>()
+        .map(|info| info.0.ip())
 }
 
 fn origin(parts: &Parts) -> Origin {
@@ -67,7 +70,9 @@ impl FromRequestParts<Arc<App>> for Context {
             Some(InProcessActor(actor)) => actor.clone(),
             None => {
                 let token = bearer(parts).ok_or_else(unauthenticated)?;
-                iam::authenticate(app, token).await?.ok_or_else(unauthenticated)?
+                iam::authenticate(app, token)
+                    .await?
+                    .ok_or_else(unauthenticated)?
             }
         };
         let ctx = Self::from_origin(actor, &origin(parts), app.clock.clone());

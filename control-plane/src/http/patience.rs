@@ -40,9 +40,18 @@ mod tests {
 
     #[test]
     fn only_uploads_take_their_time() {
-        assert!(brings_an_object(&Method::PUT, "/_signed/state-upload/sv-1/0/x"));
-        assert!(brings_an_object(&Method::POST, "/api/v2/workspaces/ws-1/state-versions"));
-        assert!(!brings_an_object(&Method::GET, "/_signed/plan-log/plan-1/0/x"));
+        assert!(brings_an_object(
+            &Method::PUT,
+            "/_signed/state-upload/sv-1/0/x"
+        ));
+        assert!(brings_an_object(
+            &Method::POST,
+            "/api/v2/workspaces/ws-1/state-versions"
+        ));
+        assert!(!brings_an_object(
+            &Method::GET,
+            "/_signed/plan-log/plan-1/0/x"
+        ));
         assert!(!brings_an_object(&Method::POST, "/api/v2/runs"));
     }
 }

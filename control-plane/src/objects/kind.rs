@@ -11,7 +11,9 @@ pub(super) fn blob_kind(word: &str) -> Result<BlobKind, Fault> {
         "json-state" => Ok(BlobKind::State),
         "plan-archive" => Ok(BlobKind::WorkingDirectory),
         "plan-json" | "plan-json-redacted" | "provider-schemas" => Ok(BlobKind::JsonPlan),
-        other => other.parse().map_err(|_| Fault::Unreadable { what: "the kind of an object" }),
+        other => other.parse().map_err(|_| Fault::Unreadable {
+            what: "the kind of an object",
+        }),
     }
 }
 
@@ -22,7 +24,10 @@ mod tests {
     #[test]
     fn the_stores_own_words_and_ours_are_known() {
         assert_eq!(blob_kind("state").unwrap(), BlobKind::State);
-        assert_eq!(blob_kind("plan-archive").unwrap(), BlobKind::WorkingDirectory);
+        assert_eq!(
+            blob_kind("plan-archive").unwrap(),
+            BlobKind::WorkingDirectory
+        );
         assert!(blob_kind("states").is_err());
     }
 }

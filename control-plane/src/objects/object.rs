@@ -30,8 +30,13 @@ pub struct Object {
 /// its bytes are not.
 pub async fn open(app: &App, tenant: &Tenant, id: &BlobId) -> Result<Object, ObjectError> {
     let mut conn = app.db.acquire().await?;
-    let row = store::find(&mut conn, tenant, id).await?.ok_or(ObjectError::NotFound)?;
-    let key = row.key_id.parse().map_err(|_| Fault::Unreadable { what: "a key's id" })?;
+    let row = store::find(&mut conn, tenant, id)
+        .await?
+        .ok_or(ObjectError::NotFound)?;
+    let key = row
+        .key_id
+        .parse()
+        .map_err(|_| Fault::Unreadable { what: "a key's id" })?;
     let key = app.keys.opening_key(&mut conn, tenant, key).await?;
     drop(conn);
     let blob = BlobContext {
@@ -40,7 +45,11 @@ pub async fn open(app: &App, tenant: &Tenant, id: &BlobId) -> Result<Object, Obj
         id: id.clone(),
     };
     let reader = app.blobs.open(&key, &blob).await?;
-    Ok(Object { reader, sha256: row.sha256, md5: row.md5 })
+    Ok(Object {
+        reader,
+        sha256: row.sha256,
+        md5: row.md5,
+    })
 }
 
 impl Object {

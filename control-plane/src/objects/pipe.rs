@@ -30,14 +30,26 @@ enum Piece {
 }
 
 fn broken() -> io::Error {
-    io::Error::new(io::ErrorKind::BrokenPipe, "the other side of a pipe is gone")
+    io::Error::new(
+        io::ErrorKind::BrokenPipe,
+        "the other side of a pipe is gone",
+    )
 }
 
 /// A pipe into async code.
 pub fn pipe() -> (PipeWriter, PipeStream) {
     let (sender, receiver) = mpsc::channel(DEPTH);
-    let writer = PipeWriter { pieces: sender, pending: Vec::new() };
-    (writer, PipeStream { pieces: receiver, ended: false })
+    let writer = PipeWriter {
+        pieces: sender,
+        pending: Vec::new(),
+    };
+    (
+        writer,
+        PipeStream {
+            pieces: receiver,
+            ended: false,
+        },
+    )
 }
 
 /// The synchronous end that is written to. Ends with [`PipeWriter::finish`].
@@ -74,7 +86,9 @@ impl Write for PipeWriter {
             return Ok(());
         }
         let piece = Bytes::from(std::mem::take(&mut self.pending));
-        self.pieces.blocking_send(Piece::Bytes(piece)).map_err(|_| broken())
+        self.pieces
+            .blocking_send(Piece::Bytes(piece))
+            .map_err(|_| broken())
     }
 }
 
@@ -144,7 +158,11 @@ pub async fn read_blocking<T: Send + 'static>(
 ) -> io::Result<T> {
     let _permit = THREADS.acquire().await;
     let (sender, receiver) = mpsc::channel(DEPTH);
-    let mut reader = PipeReader { pieces: receiver, current: Bytes::new(), ended: false };
+    let mut reader = PipeReader {
+        pieces: receiver,
+        current: Bytes::new(),
+        ended: false,
+    };
     let worker = tokio::task::spawn_blocking(move || work(&mut reader));
     let (fed, done) = tokio::join!(feed(input, sender), worker);
     let done = done.unwrap_or_else(resume);
@@ -210,7 +228,10 @@ pub fn through(
             let _ = failures.send(Piece::Failed(error)).await;
         }
     });
-    Through { output, _tasks: tasks }
+    Through {
+        output,
+        _tasks: tasks,
+    }
 }
 
 /// See [`through`].

@@ -43,7 +43,15 @@ pub async fn put(
     };
     let mut tx = app.db.begin().await?;
     let key = app.keys.sealing_key(&mut tx, tenant).await?;
-    store::insert(&mut tx, tenant, &id, kind, &key.id().to_string(), app.clock.now()).await?;
+    store::insert(
+        &mut tx,
+        tenant,
+        &id,
+        kind,
+        &key.id().to_string(),
+        app.clock.now(),
+    )
+    .await?;
     tx.commit().await?;
     let written = Box::pin(app.blobs.put(&key, &blob, Limited::new(reader, limit))).await;
     let meta = written.map_err(|error| match error {
@@ -61,19 +69,24 @@ pub async fn put(
     }
     tx.commit().await?;
     let (sha256, md5) = (meta.sha256_hex(), meta.md5_hex());
-    Ok(Stored { id, size: meta.size, sha256, md5 })
+    Ok(Stored {
+        id,
+        size: meta.size,
+        sha256,
+        md5,
+    })
 }
 
 /// Keeps an object, inside the transaction of the row that refers to it.
 ///
 /// # Errors
 /// [`ObjectError::Swept`] when the sweep was quicker.
-pub async fn own(
-    conn: &mut db::Conn,
-    tenant: &Tenant,
-    id: &BlobId,
-) -> Result<(), ObjectError> {
-    if store::own(conn, tenant, id).await? { Ok(()) } else { Err(ObjectError::Swept) }
+pub async fn own(conn: &mut db::Conn, tenant: &Tenant, id: &BlobId) -> Result<(), ObjectError> {
+    if store::own(conn, tenant, id).await? {
+        Ok(())
+    } else {
+        Err(ObjectError::Swept)
+    }
 }
 
 /// Gives an object up, inside the transaction that ends the last reference to it. It stays readable
@@ -81,11 +94,7 @@ pub async fn own(
 ///
 /// # Errors
 /// The database's own.
-pub async fn release(
-    conn: &mut db::Conn,
-    tenant: &Tenant,
-    id: &BlobId,
-) -> Result<(), ObjectError> {
+pub async fn release(conn: &mut db::Conn, tenant: &Tenant, id: &BlobId) -> Result<(), ObjectError> {
     let now = conn.database_now().await?;
     Ok(store::release(conn, tenant, id, now).await?)
 }

@@ -132,12 +132,10 @@ pub(super) async fn disown_unreferenced(conn: &mut Conn, now: Timestamp) -> Resu
 
 /// Takes what has been an orphan since before `cutoff` out of everybody's reach.
 pub(super) async fn doom(conn: &mut Conn, cutoff: Timestamp) -> Result<u64> {
-    conn.query(
-        "UPDATE blobs SET doomed = TRUE WHERE orphan_since < $1 AND NOT doomed",
-    )
-    .bind(cutoff)
-    .execute()
-    .await
+    conn.query("UPDATE blobs SET doomed = TRUE WHERE orphan_since < $1 AND NOT doomed")
+        .bind(cutoff)
+        .execute()
+        .await
 }
 
 pub(super) async fn doomed(conn: &mut Conn, after: &str, limit: i64) -> Result<Vec<Doomed>> {

@@ -37,13 +37,18 @@ pub async fn sweep(app: &App, older_than: TimeDelta) -> Result<Swept, ObjectErro
     let disowned = store::disown_unreferenced(&mut tx, now).await?;
     store::doom(&mut tx, now - older_than).await?;
     tx.commit().await?;
-    let mut swept = Swept { disowned, ..Swept::default() };
+    let mut swept = Swept {
+        disowned,
+        ..Swept::default()
+    };
     let mut after = String::new();
     loop {
         let mut conn = app.db.acquire().await?;
         let batch = store::doomed(&mut conn, &after, BATCH).await?;
         drop(conn);
-        let Some(last) = batch.last() else { return Ok(swept) };
+        let Some(last) = batch.last() else {
+            return Ok(swept);
+        };
         after = last.id.to_string();
         for doomed in &batch {
             match delete(app, doomed).await {

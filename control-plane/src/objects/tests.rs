@@ -19,7 +19,9 @@ use crate::testing::{Flaky, Team, TestApp};
 const LIMIT: u64 = 1 << 20;
 
 async fn stored(app: &TestApp, team: &Team, content: &[u8]) -> Stored {
-    put(app, &team.tenant, "state", content, LIMIT).await.unwrap()
+    put(app, &team.tenant, "state", content, LIMIT)
+        .await
+        .unwrap()
 }
 
 async fn keep(app: &TestApp, team: &Team, object: &Stored) -> Result<(), ObjectError> {
@@ -186,11 +188,16 @@ fn the_sweep_knows_every_reference() {
                     table = rest.split([' ', '(']).next().unwrap();
                 }
             }
-            let column = line.split_whitespace().find(|word| word.ends_with("blob_id"));
+            let column = line
+                .split_whitespace()
+                .find(|word| word.ends_with("blob_id"));
             if let Some(column) = column {
                 found += 1;
                 let known = format!("EXCEPT SELECT {column} FROM {table}");
-                assert!(store::DISOWN.contains(&known), "objects/store.rs: add {known}");
+                assert!(
+                    store::DISOWN.contains(&known),
+                    "objects/store.rs: add {known}"
+                );
             }
         }
     }
@@ -221,17 +228,29 @@ async fn a_pipe_holds_a_few_pieces_only() {
         furthest_ahead = furthest_ahead.max(given.load(Ordering::SeqCst) - taken);
     }
     assert_eq!(taken, 2_000 * 64 * 1024);
-    assert!(furthest_ahead < 2 * 1024 * 1024, "{furthest_ahead} bytes in flight");
+    assert!(
+        furthest_ahead < 2 * 1024 * 1024,
+        "{furthest_ahead} bytes in flight"
+    );
 }
 
 #[tokio::test]
 async fn a_cut_input_is_an_error_on_both_sides() {
-    let cut = || stream::iter([Ok(Bytes::from_static(b"half")), Err(io::Error::other("gone"))]);
+    let cut = || {
+        stream::iter([
+            Ok(Bytes::from_static(b"half")),
+            Err(io::Error::other("gone")),
+        ])
+    };
     let read = pipe::read_blocking(cut(), |reader| {
         let mut text = String::new();
         reader.read_to_string(&mut text).is_err()
     });
-    assert_eq!(read.await.unwrap_err().to_string(), "gone", "whatever the reader made of it");
+    assert_eq!(
+        read.await.unwrap_err().to_string(),
+        "gone",
+        "whatever the reader made of it"
+    );
     let copied: Result<Vec<Bytes>, _> =
         pipe::through(cut(), |reader, writer| io::copy(reader, writer).map(|_| ()))
             .try_collect()

@@ -25,8 +25,14 @@ pub(super) async fn take(
     caller: &Caller,
     mut chunks: Streaming<UploadChunk>,
 ) -> Result<UploadResponse, Status> {
-    let first = chunks.message().await?.ok_or_else(|| unreadable("an empty upload"))?;
-    let head = first.head.clone().ok_or_else(|| unreadable("the head of the upload"))?;
+    let first = chunks
+        .message()
+        .await?
+        .ok_or_else(|| unreadable("an empty upload"))?;
+    let head = first
+        .head
+        .clone()
+        .ok_or_else(|| unreadable("the head of the upload"))?;
     let job = admitted(app, caller, &head).await?;
     let body = Box::pin(body(first, chunks));
     let reader = StreamReader::new(body);
@@ -45,30 +51,46 @@ pub(super) async fn take(
         kind => {
             let word = artefact_word(kind)?;
             let stored = put(app, caller, word, &head, reader, true).await?;
-            bind_artefact(app, caller, &head, &job, word, &stored).await.map_err(status_of)?;
+            bind_artefact(app, caller, &head, &job, word, &stored)
+                .await
+                .map_err(status_of)?;
             Ok(answer(stored.id.to_string(), "stored"))
         }
     }
 }
 
 fn answer(object_id: String, disposition: &str) -> UploadResponse {
-    UploadResponse { object_id, disposition: disposition.to_owned() }
+    UploadResponse {
+        object_id,
+        disposition: disposition.to_owned(),
+    }
 }
 
 fn artefact_word(kind: &str) -> Result<&'static str, Status> {
-    ["plan-archive", "plan-json", "plan-json-redacted", "provider-schemas"]
-        .into_iter()
-        .find(|word| *word == kind)
-        .ok_or_else(|| Status::invalid_argument(format!("{kind:?} can't be uploaded")))
+    [
+        "plan-archive",
+        "plan-json",
+        "plan-json-redacted",
+        "provider-schemas",
+    ]
+    .into_iter()
+    .find(|word| *word == kind)
+    .ok_or_else(|| Status::invalid_argument(format!("{kind:?} can't be uploaded")))
 }
 
 /// The job of an upload, before its bytes are read. States are let in whatever the lease: what is
 /// stale is kept in quarantine, never refused.
 async fn admitted(app: &App, caller: &Caller, head: &UploadHead) -> Result<Job, Status> {
     let (id, number) = (job_id(&head.job_id)?, epoch(head.epoch)?);
-    let mut tx = app.db.begin().await.map_err(|error| status_of(RunError::from(error)))?;
+    let mut tx = app
+        .db
+        .begin()
+        .await
+        .map_err(|error| status_of(RunError::from(error)))?;
     if head.kind.ends_with("state") {
-        let job = jobs::find(&mut tx, &caller.tenant, &id).await.map_err(status_of)?;
+        let job = jobs::find(&mut tx, &caller.tenant, &id)
+            .await
+            .map_err(status_of)?;
         return job.ok_or_else(|| status_of(RunError::StaleEpoch));
     }
     jobs::check_lease(&mut tx, &caller.tenant, &caller.runner, &id, number)
@@ -113,12 +135,19 @@ async fn put(
     as_announced: bool,
 ) -> Result<Stored, Status> {
     let limits = &app.installation.limits;
-    let limit = if kind == "state" { limits.state } else { limits.artefact };
-    let stored =
-        objects::put(app, &caller.tenant, kind, reader, limit).await.map_err(status_of)?;
+    let limit = if kind == "state" {
+        limits.state
+    } else {
+        limits.artefact
+    };
+    let stored = objects::put(app, &caller.tenant, kind, reader, limit)
+        .await
+        .map_err(status_of)?;
     let announced = hex::encode(&head.sha256);
     if as_announced && !announced.is_empty() && announced != stored.sha256 {
-        return Err(Status::data_loss("the content is not what was announced; send it again"));
+        return Err(Status::data_loss(
+            "the content is not what was announced; send it again",
+        ));
     }
     Ok(stored)
 }
@@ -215,7 +244,9 @@ async fn bind_configuration(
     let epoch = i64::try_from(head.epoch).map_err(|_| RunError::StaleEpoch)?;
     let mut tx = app.db.begin().await?;
     jobs::check_lease(&mut tx, &caller.tenant, &caller.runner, &job.id, epoch).await?;
-    let run = runs::find(&mut tx, &caller.tenant, &job.run_id).await?.ok_or(RunError::NotFound)?;
+    let run = runs::find(&mut tx, &caller.tenant, &job.run_id)
+        .await?
+        .ok_or(RunError::NotFound)?;
     configuration::attach_fetched(&mut tx, &caller.tenant, &run, stored).await?;
     tx.commit().await?;
     Ok(())

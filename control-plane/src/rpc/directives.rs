@@ -5,13 +5,15 @@ use protocol::v1::job_directive::Kind;
 use super::messages::{directive, directive_event, kind_of};
 use crate::app::App;
 use crate::runners::hub::Hub;
-use crate::runs::jobs::{self, Standing};
 use crate::runs::RunError;
+use crate::runs::jobs::{self, Standing};
 
 /// One pass over the jobs of the runners connected here whose directive is not to go on.
 pub(super) async fn pass(app: &App, hub: &Hub) -> Result<(), RunError> {
     for job in jobs::wanted(app).await? {
-        let Some(runner) = &job.runner_id else { continue };
+        let Some(runner) = &job.runner_id else {
+            continue;
+        };
         let kind = match job.status {
             domain::job::JobStatus::Abandoned => Kind::Release,
             _ => kind_of(Standing::Held(jobs::Directive::read(&job.directive))),
@@ -20,4 +22,3 @@ pub(super) async fn pass(app: &App, hub: &Hub) -> Result<(), RunError> {
     }
     Ok(())
 }
-

@@ -20,7 +20,11 @@ pub(super) async fn open(
     asked: DownloadRequest,
 ) -> Result<BoxStream<DownloadChunk>, Status> {
     let (id, epoch) = (job_id(&asked.job_id)?, epoch(asked.epoch)?);
-    let mut tx = app.db.begin().await.map_err(|error| status_of(RunError::from(error)))?;
+    let mut tx = app
+        .db
+        .begin()
+        .await
+        .map_err(|error| status_of(RunError::from(error)))?;
     let job = jobs::check_lease(&mut tx, &caller.tenant, &caller.runner, &id, epoch)
         .await
         .map_err(status_of)?;
@@ -32,7 +36,11 @@ pub(super) async fn open(
             .await
             .map(|found| found.map(|(_, object)| object))
             .map_err(RunError::from),
-        other => return Err(Status::invalid_argument(format!("{other:?} can't be downloaded"))),
+        other => {
+            return Err(Status::invalid_argument(format!(
+                "{other:?} can't be downloaded"
+            )));
+        }
     };
     Ok(match found.map_err(status_of)? {
         Some(object) => chunks(&object, asked.offset),
@@ -48,7 +56,9 @@ async fn open_blob(app: &App, caller: &Caller, blob: Option<BlobId>) -> Result<O
 
 async fn configuration_of(app: &App, caller: &Caller, job: &Job) -> Result<Object, RunError> {
     let mut conn = app.db.acquire().await?;
-    let run = runs::find(&mut conn, &caller.tenant, &job.run_id).await?.ok_or(RunError::NotFound)?;
+    let run = runs::find(&mut conn, &caller.tenant, &job.run_id)
+        .await?
+        .ok_or(RunError::NotFound)?;
     let version = configuration::find(&mut conn, &caller.tenant, &run.configuration_version_id)
         .await?
         .ok_or(RunError::NotFound)?;
@@ -58,7 +68,9 @@ async fn configuration_of(app: &App, caller: &Caller, job: &Job) -> Result<Objec
 
 async fn plan_archive_of(app: &App, caller: &Caller, job: &Job) -> Result<Object, RunError> {
     let mut conn = app.db.acquire().await?;
-    let run = runs::find(&mut conn, &caller.tenant, &job.run_id).await?.ok_or(RunError::NotFound)?;
+    let run = runs::find(&mut conn, &caller.tenant, &job.run_id)
+        .await?
+        .ok_or(RunError::NotFound)?;
     drop(conn);
     open_blob(app, caller, run.plan_archive).await
 }
@@ -77,7 +89,11 @@ fn chunks(object: &Object, from: u64) -> BoxStream<DownloadChunk> {
         .map_ok(move |data| {
             let offset = at;
             at += data.len() as u64;
-            DownloadChunk { offset, data, ..DownloadChunk::default() }
+            DownloadChunk {
+                offset,
+                data,
+                ..DownloadChunk::default()
+            }
         })
         .map_err(|error| {
             tracing::error!(%error, "an object could not be read to its end");

@@ -54,8 +54,9 @@ impl Enrollment for EnrollmentService {
             labels: asked.labels.into_iter().collect(),
             software: asked.version,
         };
-        let issued =
-            runners::enroll(&self.app, &self.authority, joining).await.map_err(status_of)?;
+        let issued = runners::enroll(&self.app, &self.authority, joining)
+            .await
+            .map_err(status_of)?;
         Ok(Response::new(identity(&self.authority, issued)))
     }
 
@@ -70,8 +71,9 @@ impl Enrollment for EnrollmentService {
             signed_at: asked.signed_at,
             signature: &asked.signature,
         };
-        let issued =
-            runners::recover(&self.app, &self.authority, claim).await.map_err(status_of)?;
+        let issued = runners::recover(&self.app, &self.authority, claim)
+            .await
+            .map_err(status_of)?;
         Ok(Response::new(identity(&self.authority, issued)))
     }
 }

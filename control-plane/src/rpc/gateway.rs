@@ -19,8 +19,8 @@ use crate::app::App;
 use crate::runners::hub::Hub;
 use crate::runners::{self, Authority, PresenceWriter, RunnerError};
 use crate::runs::{self, jobs, logs, queue};
-use crate::{objects, state};
 use crate::supervise::{Tasks, Wake};
+use crate::{objects, state};
 
 /// How the gateway is bound.
 #[derive(Debug, Clone)]
@@ -69,7 +69,11 @@ impl Gateway {
         let gateway = link::server::Gateway::bind(config)?;
         runners::nobody_connected(&app).await?;
         jobs::fresh_period(&app).await?;
-        Ok(Self { app, authority, gateway })
+        Ok(Self {
+            app,
+            authority,
+            gateway,
+        })
     }
 
     pub fn local_address(&self) -> SocketAddr {
@@ -97,8 +101,10 @@ impl Gateway {
             presence,
             api,
         };
-        let enrollment =
-            EnrollmentService { app: Arc::clone(&self.app), authority: Arc::clone(&self.authority) };
+        let enrollment = EnrollmentService {
+            app: Arc::clone(&self.app),
+            authority: Arc::clone(&self.authority),
+        };
         let mut routes = Routes::builder();
         routes
             .add_service(
@@ -116,7 +122,9 @@ impl Gateway {
             let drain = async {
                 stop.asked().await;
                 say_drain(&draining);
-                handle.close_all(link::close::CloseCode::Restart, FAREWELL).await;
+                handle
+                    .close_all(link::close::CloseCode::Restart, FAREWELL)
+                    .await;
                 cut.cancel();
             };
             let (served, ()) = tokio::join!(serving, drain);
@@ -139,7 +147,12 @@ fn say_drain(hub: &Hub) {
             reconnect_after_ms: place % window,
             reason: "restart".to_owned(),
         };
-        hub.send(runner, LeaseEvent { event: Some(lease_event::Event::Drain(drain)) });
+        hub.send(
+            runner,
+            LeaseEvent {
+                event: Some(lease_event::Event::Drain(drain)),
+            },
+        );
     }
 }
 
@@ -156,10 +169,15 @@ fn background(
         async move { runners::write_presence(&app, &mut *changes.lock().await).await }
     });
     let (with, to) = (Arc::clone(app), Arc::clone(hub));
-    tasks.reconciler("jobs.dispatch", REPAIR, app.signals.dispatch.clone(), move || {
-        let (app, hub) = (Arc::clone(&with), Arc::clone(&to));
-        async move { dispatch::pass(&app, &hub).await }
-    });
+    tasks.reconciler(
+        "jobs.dispatch",
+        REPAIR,
+        app.signals.dispatch.clone(),
+        move || {
+            let (app, hub) = (Arc::clone(&with), Arc::clone(&to));
+            async move { dispatch::pass(&app, &hub).await }
+        },
+    );
     let with = Arc::clone(app);
     tasks.reconciler("runs.queue", REPAIR, app.signals.queue.clone(), move || {
         let app = Arc::clone(&with);
@@ -171,10 +189,15 @@ fn background(
         async move { Box::pin(jobs::expire(&app)).await }
     });
     let with = Arc::clone(app);
-    tasks.reconciler("runs.logs", LOG_PERIOD, app.signals.logs.clone(), move || {
-        let app = Arc::clone(&with);
-        async move { logs::compact(&app).await }
-    });
+    tasks.reconciler(
+        "runs.logs",
+        LOG_PERIOD,
+        app.signals.logs.clone(),
+        move || {
+            let app = Arc::clone(&with);
+            async move { logs::compact(&app).await }
+        },
+    );
     listen(tasks, app, hub);
     sweep(tasks, app);
 }
@@ -232,4 +255,3 @@ pub enum BindError {
     #[error("running jobs can't be read")]
     Jobs(#[from] runs::RunError),
 }
-

@@ -28,12 +28,17 @@ pub(super) async fn take(app: &App, caller: &Caller, id: &JobId, epoch: i64) -> 
     let current = current_state(app, caller, id).await?;
     let mut tx = app.db.begin().await?;
     let taken = jobs::acknowledge(app, &mut tx, tenant, &caller.runner, id, epoch).await?;
-    let journal = app.keys.journal_key(&mut tx, tenant, app.clock.now()).await?;
+    let journal = app
+        .keys
+        .journal_key(&mut tx, tenant, app.clock.now())
+        .await?;
     let work = match taken.job.kind {
         JobKind::Fetch => job::Work::Fetch(fetch_work(app, &mut tx, caller, &taken).await?),
         JobKind::Plan => {
             let terraform = terraform(app, &mut tx, caller, &taken, &current).await?;
-            job::Work::Plan(PlanWork { terraform: Some(terraform) })
+            job::Work::Plan(PlanWork {
+                terraform: Some(terraform),
+            })
         }
         JobKind::Apply => {
             let terraform = terraform(app, &mut tx, caller, &taken, &current).await?;
@@ -85,9 +90,15 @@ struct CurrentState {
 }
 
 async fn current_state(app: &App, caller: &Caller, id: &JobId) -> Result<CurrentState> {
-    let none = CurrentState { serial: -1, lineage: String::new(), size: 0 };
+    let none = CurrentState {
+        serial: -1,
+        lineage: String::new(),
+        size: 0,
+    };
     let mut conn = app.db.acquire().await?;
-    let job = jobs::find(&mut conn, &caller.tenant, id).await?.ok_or(RunError::StaleEpoch)?;
+    let job = jobs::find(&mut conn, &caller.tenant, id)
+        .await?
+        .ok_or(RunError::StaleEpoch)?;
     drop(conn);
     let found = state::open_current(app, &caller.tenant, &job.workspace_id)
         .await
@@ -111,7 +122,10 @@ async fn fetch_work(
     let token = workspaces::git_token(app, tx, &caller.tenant, &taken.workspace.id).await?;
     let version =
         configuration::find(tx, &caller.tenant, &taken.run.configuration_version_id).await?;
-    let commit = version.and_then(|it| it.git).map(|it| it.commit).unwrap_or_default();
+    let commit = version
+        .and_then(|it| it.git)
+        .map(|it| it.commit)
+        .unwrap_or_default();
     Ok(FetchWork {
         configuration_version_id: taken.run.configuration_version_id.to_string(),
         url: git.url,
@@ -152,7 +166,9 @@ async fn terraform(
     let request = run.request.clone();
     Ok(TerraformSettings {
         engine: settings.engine.to_string(),
-        version: request.terraform_version.unwrap_or(settings.terraform_version),
+        version: request
+            .terraform_version
+            .unwrap_or(settings.terraform_version),
         working_directory: settings.working_directory,
         run_token: token.text.expose().clone(),
         api_host: api_host(app),
@@ -167,7 +183,12 @@ async fn terraform(
         current_state_bytes: current.size,
         current_serial: current.serial,
         current_lineage: current.lineage.clone(),
-        log_format: if request.structured_log { "structured" } else { "text" }.to_owned(),
+        log_format: if request.structured_log {
+            "structured"
+        } else {
+            "text"
+        }
+        .to_owned(),
         parallelism: 0,
         invoke_actions: Vec::new(),
     })
@@ -176,7 +197,8 @@ async fn terraform(
 fn api_host(app: &App) -> String {
     let url = &app.installation.public_url;
     let host = url.host_str().unwrap_or("localhost");
-    url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
+    url.port()
+        .map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
 }
 
 /// In rising precedence: the workspace's, then those given for the run.
@@ -188,7 +210,9 @@ async fn variables_of(
 ) -> Result<Vec<Variable>> {
     let workspace = variables::effective(app, tx, &caller.tenant, &taken.workspace.id)
         .await
-        .map_err(|_| Fault::Unreadable { what: "the workspace's variables" })?;
+        .map_err(|_| Fault::Unreadable {
+            what: "the workspace's variables",
+        })?;
     let own = workspace.into_iter().map(|it| Variable {
         environment: it.category == VariableCategory::Environment,
         key: it.key,

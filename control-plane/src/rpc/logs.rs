@@ -30,7 +30,9 @@ pub(super) async fn offset(
         stream: stream_of(&asked.stream)?,
     };
     let end = logs::end_of(app, &address).await.map_err(status_of)?;
-    Ok(LogOffsetResponse { offset: end.unsigned_abs() })
+    Ok(LogOffsetResponse {
+        offset: end.unsigned_abs(),
+    })
 }
 
 pub(super) fn append(
@@ -38,16 +40,23 @@ pub(super) fn append(
     caller: Caller,
     chunks: Streaming<LogChunk>,
 ) -> BoxStream<LogAck> {
-    Box::pin(stream::try_unfold((app, caller, chunks), |(app, caller, mut chunks)| async move {
-        let Some(chunk) = chunks.message().await? else { return Ok(None) };
-        let ack = store(&app, &caller, &chunk).await?;
-        Ok(Some((ack, (app, caller, chunks))))
-    }))
+    Box::pin(stream::try_unfold(
+        (app, caller, chunks),
+        |(app, caller, mut chunks)| async move {
+            let Some(chunk) = chunks.message().await? else {
+                return Ok(None);
+            };
+            let ack = store(&app, &caller, &chunk).await?;
+            Ok(Some((ack, (app, caller, chunks))))
+        },
+    ))
 }
 
 async fn store(app: &App, caller: &Caller, chunk: &LogChunk) -> Result<LogAck, Status> {
     if chunk.data.len() > protocol::MAX_LOG_CHUNK {
-        return Err(Status::invalid_argument("a log chunk is larger than 64 KiB"));
+        return Err(Status::invalid_argument(
+            "a log chunk is larger than 64 KiB",
+        ));
     }
     let job = job_id(&chunk.job_id)?;
     let address = LogAddress {
@@ -58,6 +67,10 @@ async fn store(app: &App, caller: &Caller, chunk: &LogChunk) -> Result<LogAck, S
         stream: stream_of(&chunk.stream)?,
     };
     let offset = i64::try_from(chunk.offset).map_err(|_| unreadable("the log offset"))?;
-    let end = logs::append(app, &address, offset, &chunk.data).await.map_err(status_of)?;
-    Ok(LogAck { offset: end.unsigned_abs() })
+    let end = logs::append(app, &address, offset, &chunk.data)
+        .await
+        .map_err(status_of)?;
+    Ok(LogAck {
+        offset: end.unsigned_abs(),
+    })
 }

@@ -23,7 +23,9 @@ pub(super) fn tenant(account: &AccountId) -> Tenant {
 }
 
 pub(super) fn running(jobs: &[RunningJob]) -> Result<Vec<(JobId, i64)>, Status> {
-    jobs.iter().map(|job| Ok((job_id(&job.job_id)?, epoch(job.epoch)?))).collect()
+    jobs.iter()
+        .map(|job| Ok((job_id(&job.job_id)?, epoch(job.epoch)?)))
+        .collect()
 }
 
 pub(super) fn offer(job: &Job) -> LeaseEvent {
@@ -32,15 +34,23 @@ pub(super) fn offer(job: &Job) -> LeaseEvent {
         epoch: job.epoch.unsigned_abs(),
         kind: job.kind.to_string(),
     };
-    LeaseEvent { event: Some(lease_event::Event::Offer(offer)) }
+    LeaseEvent {
+        event: Some(lease_event::Event::Offer(offer)),
+    }
 }
 
 pub(super) fn directive_event(directive: JobDirective) -> LeaseEvent {
-    LeaseEvent { event: Some(lease_event::Event::Directive(directive)) }
+    LeaseEvent {
+        event: Some(lease_event::Event::Directive(directive)),
+    }
 }
 
 pub(super) fn directive(job: &JobId, epoch: i64, kind: Kind) -> JobDirective {
-    JobDirective { job_id: job.to_string(), epoch: epoch.unsigned_abs(), kind: kind.into() }
+    JobDirective {
+        job_id: job.to_string(),
+        epoch: epoch.unsigned_abs(),
+        kind: kind.into(),
+    }
 }
 
 pub(super) fn kind_of(standing: Standing) -> Kind {
@@ -53,10 +63,7 @@ pub(super) fn kind_of(standing: Standing) -> Kind {
     }
 }
 
-pub(super) fn directives(
-    jobs: &[(JobId, i64)],
-    standings: Vec<Standing>,
-) -> Vec<JobDirective> {
+pub(super) fn directives(jobs: &[(JobId, i64)], standings: Vec<Standing>) -> Vec<JobDirective> {
     jobs.iter()
         .zip(standings)
         .map(|((job, epoch), standing)| directive(job, *epoch, kind_of(standing)))
@@ -116,10 +123,17 @@ pub(super) fn report(asked: protocol::v1::CompleteRequest) -> Result<Report, Sta
     });
     let mut error: String = asked.error.chars().take(MAX_ERROR).collect();
     if asked.out_of_memory {
-        error = format!("Terraform ran out of memory; give the runner or the workspace more. {error}");
+        error =
+            format!("Terraform ran out of memory; give the runner or the workspace more. {error}");
     }
     if asked.timed_out {
         error = format!("the run took longer than allowed. {error}");
     }
-    Ok(Report { outcome: outcome(asked.outcome)?, error, plan, apply, fetched })
+    Ok(Report {
+        outcome: outcome(asked.outcome)?,
+        error,
+        plan,
+        apply,
+        fetched,
+    })
 }

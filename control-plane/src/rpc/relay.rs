@@ -21,9 +21,19 @@ use crate::http::InProcessActor;
 use crate::runs::jobs;
 
 /// Headers that a job may send along, and those that it gets back.
-const REQUEST_HEADERS: &[&str] = &["accept", "terraform-version", "x-terraform-version", "range"];
-const RESPONSE_HEADERS: &[&str] =
-    &["content-type", "content-length", "etag", "location", "x-terraform-get"];
+const REQUEST_HEADERS: &[&str] = &[
+    "accept",
+    "terraform-version",
+    "x-terraform-version",
+    "range",
+];
+const RESPONSE_HEADERS: &[&str] = &[
+    "content-type",
+    "content-length",
+    "etag",
+    "location",
+    "x-terraform-get",
+];
 
 pub(super) async fn call(
     app: &App,
@@ -51,7 +61,10 @@ pub(super) async fn call(
         epoch,
     });
     let request = request(asked, actor)?;
-    let response = api.oneshot(request).await.unwrap_or_else(|never| match never {});
+    let response = api
+        .oneshot(request)
+        .await
+        .unwrap_or_else(|never| match never {});
     let head = RelayChunk {
         status: response.status().as_u16().into(),
         headers: kept_headers(response.headers()),
@@ -60,7 +73,10 @@ pub(super) async fn call(
     let data = response
         .into_body()
         .into_data_stream()
-        .map_ok(|data| RelayChunk { data, ..RelayChunk::default() })
+        .map_ok(|data| RelayChunk {
+            data,
+            ..RelayChunk::default()
+        })
         .map_err(|error| Status::unavailable(error.to_string()));
     Ok(Box::pin(stream::iter([Ok(head)]).chain(data)))
 }
@@ -69,7 +85,11 @@ fn request(asked: RelayRequest, actor: Actor) -> Result<http::Request<Body>, Sta
     let method = match asked.method.as_str() {
         "GET" => Method::GET,
         "HEAD" => Method::HEAD,
-        other => return Err(Status::invalid_argument(format!("{other:?} can't be relayed"))),
+        other => {
+            return Err(Status::invalid_argument(format!(
+                "{other:?} can't be relayed"
+            )));
+        }
     };
     if !asked.path_and_query.starts_with('/') || asked.path_and_query.len() > 8192 {
         return Err(unreadable("the path"));
@@ -84,9 +104,10 @@ fn request(asked: RelayRequest, actor: Actor) -> Result<http::Request<Body>, Sta
         if !REQUEST_HEADERS.contains(&name.as_str()) {
             continue;
         }
-        if let (Ok(name), Ok(value)) =
-            (HeaderName::try_from(name.as_str()), HeaderValue::try_from(value.as_str()))
-        {
+        if let (Ok(name), Ok(value)) = (
+            HeaderName::try_from(name.as_str()),
+            HeaderValue::try_from(value.as_str()),
+        ) {
             request.headers_mut().insert(name, value);
         }
     }

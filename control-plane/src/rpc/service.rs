@@ -73,7 +73,11 @@ fn negotiated(asked: &HelloRequest) -> Result<u32, Status> {
             protocol::VERSION,
             asked.min_version,
             asked.max_version,
-            if asked.max_version < protocol::OLDEST_VERSION { "the runner" } else { "the control plane" },
+            if asked.max_version < protocol::OLDEST_VERSION {
+                "the runner"
+            } else {
+                "the control plane"
+            },
         )));
     }
     Ok(best)
@@ -121,7 +125,11 @@ impl Runner for RunnerService {
             pool_name: caller.pool_name,
             directives: messages::directives(&running, standings),
         };
-        self.presence.note(Presence::Here(Box::new(session(&peer, &caller.runner, asked))));
+        self.presence.note(Presence::Here(Box::new(session(
+            &peer,
+            &caller.runner,
+            asked,
+        ))));
         Ok(Response::new(answer))
     }
 
@@ -130,8 +138,9 @@ impl Runner for RunnerService {
     async fn lease(&self, request: Request<LeaseRequest>) -> Answer<LeaseStream> {
         let caller = self.caller(&request).await?;
         let free = request.get_ref().free_slots;
-        let stream =
-            self.hub.open(&caller.runner, caller.tenant.account(), &caller.pool, free);
+        let stream = self
+            .hub
+            .open(&caller.runner, caller.tenant.account(), &caller.pool, free);
         self.app.signals.dispatch.wake();
         Ok(Response::new(stream))
     }
@@ -142,8 +151,13 @@ impl Runner for RunnerService {
     ) -> Answer<AcknowledgeResponse> {
         let caller = self.caller(&request).await?;
         let asked = request.into_inner();
-        let (id, epoch) = (messages::job_id(&asked.job_id)?, messages::epoch(asked.epoch)?);
-        let job = job::take(&self.app, &caller, &id, epoch).await.map_err(status_of)?;
+        let (id, epoch) = (
+            messages::job_id(&asked.job_id)?,
+            messages::epoch(asked.epoch)?,
+        );
+        let job = job::take(&self.app, &caller, &id, epoch)
+            .await
+            .map_err(status_of)?;
         Ok(Response::new(AcknowledgeResponse { job: Some(job) }))
     }
 
@@ -165,20 +179,26 @@ impl Runner for RunnerService {
         if request.get_ref().free_slots > 0 {
             self.app.signals.dispatch.wake();
         }
-        Ok(Response::new(HeartbeatResponse { sequence, directives }))
+        Ok(Response::new(HeartbeatResponse {
+            sequence,
+            directives,
+        }))
     }
 
     async fn renew(&self, request: Request<RenewRequest>) -> Answer<Identity> {
         let id = identity(&request)?.runner_id.clone();
         let csr = &request.get_ref().csr_der;
-        let issued =
-            runners::renew(&self.app, &self.authority, &id, csr).await.map_err(status_of)?;
+        let issued = runners::renew(&self.app, &self.authority, &id, csr)
+            .await
+            .map_err(status_of)?;
         Ok(Response::new(enrollment::identity(&self.authority, issued)))
     }
 
     async fn log_offset(&self, request: Request<LogOffsetRequest>) -> Answer<LogOffsetResponse> {
         let caller = self.caller(&request).await?;
-        logs::offset(&self.app, &caller, request.into_inner()).await.map(Response::new)
+        logs::offset(&self.app, &caller, request.into_inner())
+            .await
+            .map(Response::new)
     }
 
     type AppendLogStream = BoxStream<LogAck>;
@@ -189,13 +209,20 @@ impl Runner for RunnerService {
     ) -> Answer<Self::AppendLogStream> {
         let caller = self.caller(&request).await?;
         let chunks = request.into_inner();
-        Ok(Response::new(logs::append(Arc::clone(&self.app), caller, chunks)))
+        Ok(Response::new(logs::append(
+            Arc::clone(&self.app),
+            caller,
+            chunks,
+        )))
     }
 
     async fn progress(&self, request: Request<ProgressRequest>) -> Answer<ProgressResponse> {
         let caller = self.caller(&request).await?;
         let asked = request.into_inner();
-        let (id, epoch) = (messages::job_id(&asked.job_id)?, messages::epoch(asked.epoch)?);
+        let (id, epoch) = (
+            messages::job_id(&asked.job_id)?,
+            messages::epoch(asked.epoch)?,
+        );
         let stage: String = asked.stage.chars().take(40).collect();
         let executor = (!asked.executor.is_empty()).then_some(asked.executor.as_str());
         jobs::progress(&self.app, &caller.tenant, &id, epoch, &stage, executor)
@@ -205,7 +232,9 @@ impl Runner for RunnerService {
         let standings = jobs::renew(&self.app, &caller.tenant, &caller.runner, &jobs)
             .await
             .map_err(status_of)?;
-        Ok(Response::new(ProgressResponse { directives: messages::directives(&jobs, standings) }))
+        Ok(Response::new(ProgressResponse {
+            directives: messages::directives(&jobs, standings),
+        }))
     }
 
     async fn upload_offset(
@@ -220,24 +249,38 @@ impl Runner for RunnerService {
 
     async fn upload(&self, request: Request<Streaming<UploadChunk>>) -> Answer<UploadResponse> {
         let caller = self.caller(&request).await?;
-        artefacts::take(&self.app, &caller, request.into_inner()).await.map(Response::new)
+        artefacts::take(&self.app, &caller, request.into_inner())
+            .await
+            .map(Response::new)
     }
 
     type DownloadStream = BoxStream<DownloadChunk>;
 
     async fn download(&self, request: Request<DownloadRequest>) -> Answer<Self::DownloadStream> {
         let caller = self.caller(&request).await?;
-        downloads::open(&self.app, &caller, request.into_inner()).await.map(Response::new)
+        downloads::open(&self.app, &caller, request.into_inner())
+            .await
+            .map(Response::new)
     }
 
     async fn complete(&self, request: Request<CompleteRequest>) -> Answer<CompleteResponse> {
         let caller = self.caller(&request).await?;
         let asked = request.into_inner();
-        let (id, epoch) = (messages::job_id(&asked.job_id)?, messages::epoch(asked.epoch)?);
+        let (id, epoch) = (
+            messages::job_id(&asked.job_id)?,
+            messages::epoch(asked.epoch)?,
+        );
         let report = messages::report(asked)?;
-        jobs::complete(&self.app, &caller.tenant, &caller.runner, &id, epoch, report)
-            .await
-            .map_err(status_of)?;
+        jobs::complete(
+            &self.app,
+            &caller.tenant,
+            &caller.runner,
+            &id,
+            epoch,
+            report,
+        )
+        .await
+        .map_err(status_of)?;
         Ok(Response::new(CompleteResponse { accepted: true }))
     }
 
@@ -256,7 +299,10 @@ impl Runner for RunnerService {
     ) -> Answer<RenewCredentialsResponse> {
         let caller = self.caller(&request).await?;
         let asked = request.into_inner();
-        let (id, epoch) = (messages::job_id(&asked.job_id)?, messages::epoch(asked.epoch)?);
+        let (id, epoch) = (
+            messages::job_id(&asked.job_id)?,
+            messages::epoch(asked.epoch)?,
+        );
         job::fresh_credentials(&self.app, &caller, &id, epoch)
             .await
             .map(Response::new)

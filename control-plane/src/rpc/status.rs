@@ -22,7 +22,11 @@ pub(super) fn status_of<E: Problem>(error: E) -> Status {
         Kind::TooLarge => Code::ResourceExhausted,
         Kind::Unavailable => Code::Unavailable,
         Kind::Internal => {
-            tracing::error!(code = error.code(), error = chain(&error), "a runner's call failed");
+            tracing::error!(
+                code = error.code(),
+                error = chain(&error),
+                "a runner's call failed"
+            );
             return Status::internal("the control plane failed; its log has the cause");
         }
     };

@@ -50,13 +50,17 @@ impl Authority {
             })
             .await?;
         tx.commit().await?;
-        let unreadable = || Fault::Unreadable { what: "the runner certificate authority" };
-        let stored: StoredCa =
-            serde_json::from_slice(stored.expose()).map_err(|_| unreadable())?;
+        let unreadable = || Fault::Unreadable {
+            what: "the runner certificate authority",
+        };
+        let stored: StoredCa = serde_json::from_slice(stored.expose()).map_err(|_| unreadable())?;
         let ca = RunnerCa::from_der(&stored.certificate, &Secret::new(stored.key))
             .map_err(RunnerError::Authority)?;
-        let reset_secret =
-            reset.expose().as_slice().try_into().map_err(|_| unreadable())?;
+        let reset_secret = reset
+            .expose()
+            .as_slice()
+            .try_into()
+            .map_err(|_| unreadable())?;
         Ok(Self { ca, reset_secret })
     }
 
@@ -81,6 +85,10 @@ fn fresh_ca(now: Timestamp) -> Result<Vec<u8>, RunnerError> {
         certificate: ca.certificate().to_vec(),
         key: ca.key_pkcs8().expose().clone(),
     };
-    serde_json::to_vec(&stored)
-        .map_err(|_| Fault::Unreadable { what: "a new certificate authority" }.into())
+    serde_json::to_vec(&stored).map_err(|_| {
+        Fault::Unreadable {
+            what: "a new certificate authority",
+        }
+        .into()
+    })
 }

@@ -54,7 +54,11 @@ pub struct Hub {
 
 impl Hub {
     pub fn new(presence: PresenceWriter) -> Arc<Self> {
-        Arc::new(Self { inner: Mutex::default(), next: AtomicU64::new(1), presence })
+        Arc::new(Self {
+            inner: Mutex::default(),
+            next: AtomicU64::new(1),
+            presence,
+        })
     }
 
     /// Opens a runner's lease stream; an older one of the same runner ends.
@@ -80,13 +84,20 @@ impl Hub {
             close(&old.mailbox);
         }
         inner.list_if_free(runner);
-        LeaseStream { hub: Arc::clone(self), runner: runner.clone(), lease, mailbox }
+        LeaseStream {
+            hub: Arc::clone(self),
+            runner: runner.clone(),
+            lease,
+            mailbox,
+        }
     }
 
     /// Notes how many jobs a runner can take now.
     pub fn set_free(&self, runner: &RunnerId, free: u32) {
         let mut inner = self.inner.lock();
-        let Some(entry) = inner.runners.get_mut(runner) else { return };
+        let Some(entry) = inner.runners.get_mut(runner) else {
+            return;
+        };
         entry.free = free;
         inner.list_if_free(runner);
     }
@@ -94,7 +105,12 @@ impl Hub {
     /// The pools that have a free runner here.
     pub fn pools_with_room(&self) -> Vec<RunnerPoolId> {
         let inner = self.inner.lock();
-        inner.free.iter().filter(|(_, queue)| !queue.is_empty()).map(|(pool, _)| pool.clone()).collect()
+        inner
+            .free
+            .iter()
+            .filter(|(_, queue)| !queue.is_empty())
+            .map(|(pool, _)| pool.clone())
+            .collect()
     }
 
     /// Takes one slot of the pool's longest-waiting free runner.
@@ -102,7 +118,9 @@ impl Hub {
         let mut inner = self.inner.lock();
         loop {
             let runner = inner.free.get_mut(pool)?.pop_front()?;
-            let Some(entry) = inner.runners.get_mut(&runner) else { continue };
+            let Some(entry) = inner.runners.get_mut(&runner) else {
+                continue;
+            };
             entry.listed = false;
             if entry.free == 0 || entry.pool != *pool {
                 continue;
@@ -116,7 +134,9 @@ impl Hub {
     /// Gives back what [`Hub::take_slot`] took.
     pub fn give_back(&self, runner: &RunnerId) {
         let mut inner = self.inner.lock();
-        let Some(entry) = inner.runners.get_mut(runner) else { return };
+        let Some(entry) = inner.runners.get_mut(runner) else {
+            return;
+        };
         entry.free += 1;
         inner.list_if_free(runner);
     }
@@ -124,7 +144,9 @@ impl Hub {
     /// Sends an event; whether the runner is connected here.
     pub fn send(&self, runner: &RunnerId, event: LeaseEvent) -> bool {
         let inner = self.inner.lock();
-        let Some(entry) = inner.runners.get(runner) else { return false };
+        let Some(entry) = inner.runners.get(runner) else {
+            return false;
+        };
         let mut mailbox = entry.mailbox.lock();
         if mailbox.closed || mailbox.events.len() >= MAX_WAITING {
             return false;
@@ -139,7 +161,11 @@ impl Hub {
     /// The connected runners with their accounts.
     pub fn connected(&self) -> Vec<(RunnerId, AccountId)> {
         let inner = self.inner.lock();
-        inner.runners.iter().map(|(id, entry)| (id.clone(), entry.account.clone())).collect()
+        inner
+            .runners
+            .iter()
+            .map(|(id, entry)| (id.clone(), entry.account.clone()))
+            .collect()
     }
 
     pub fn len(&self) -> usize {
@@ -153,10 +179,15 @@ impl Hub {
 
 impl Inner {
     fn list_if_free(&mut self, runner: &RunnerId) {
-        let Some(entry) = self.runners.get_mut(runner) else { return };
+        let Some(entry) = self.runners.get_mut(runner) else {
+            return;
+        };
         if entry.free > 0 && !entry.listed {
             entry.listed = true;
-            self.free.entry(entry.pool.clone()).or_default().push_back(runner.clone());
+            self.free
+                .entry(entry.pool.clone())
+                .or_default()
+                .push_back(runner.clone());
         }
     }
 }
@@ -196,7 +227,11 @@ impl Stream for LeaseStream {
 impl Drop for LeaseStream {
     fn drop(&mut self) {
         let mut inner = self.hub.inner.lock();
-        if inner.runners.get(&self.runner).is_some_and(|entry| entry.lease == self.lease) {
+        if inner
+            .runners
+            .get(&self.runner)
+            .is_some_and(|entry| entry.lease == self.lease)
+        {
             inner.runners.remove(&self.runner);
             self.hub.presence.note(Presence::Gone(self.runner.clone()));
         }

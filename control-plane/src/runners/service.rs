@@ -41,8 +41,16 @@ pub async fn create_join_token(
     let hash = hex::encode(token.secret_hash());
     let tenant = Tenant::of_row(account);
     let mut tx = app.db.begin().await?;
-    store::insert_join_token(&mut tx, &tenant, pool, &hash, description, app.clock.now(), None)
-        .await?;
+    store::insert_join_token(
+        &mut tx,
+        &tenant,
+        pool,
+        &hash,
+        description,
+        app.clock.now(),
+        None,
+    )
+    .await?;
     tx.commit().await?;
     Ok(token.to_text())
 }
@@ -62,8 +70,15 @@ fn sign(app: &App, authority: &Authority, csr: &[u8], runner: &RunnerId) -> Resu
         .ca
         .sign_csr(csr, runner, now - SKEW, not_after)
         .map_err(RunnerError::BadRequest)?;
-    let serial = parse_peer(&certificate).map_err(RunnerError::Authority)?.serial;
-    Ok(Signed { certificate_der: certificate.to_vec(), serial, public_key, not_after })
+    let serial = parse_peer(&certificate)
+        .map_err(RunnerError::Authority)?
+        .serial;
+    Ok(Signed {
+        certificate_der: certificate.to_vec(),
+        serial,
+        public_key,
+        not_after,
+    })
 }
 
 /// A join token and a certificate request become a runner.
@@ -93,7 +108,11 @@ pub async fn enroll(app: &App, authority: &Authority, joining: Joining) -> Resul
     store::insert(&mut tx, new).await?;
     tx.commit().await?;
     tracing::info!(runner = %id, %pool, name = joining.name, "a runner has joined");
-    Ok(Issued { runner: id, certificate_der: signed.certificate_der, not_after: signed.not_after })
+    Ok(Issued {
+        runner: id,
+        certificate_der: signed.certificate_der,
+        not_after: signed.not_after,
+    })
 }
 
 /// The runner with this id, if it is still welcome.
@@ -102,7 +121,9 @@ pub async fn enroll(app: &App, authority: &Authority, joining: Joining) -> Resul
 /// [`RunnerError::Unknown`], [`RunnerError::Revoked`].
 pub async fn welcome(app: &App, id: &RunnerId) -> Result<Runner> {
     let mut conn = app.db.acquire().await?;
-    let runner = store::find(&mut conn, id).await?.ok_or(RunnerError::Unknown)?;
+    let runner = store::find(&mut conn, id)
+        .await?
+        .ok_or(RunnerError::Unknown)?;
     match runner.revoked_at {
         Some(_) => Err(RunnerError::Revoked),
         None => Ok(runner),
@@ -139,11 +160,7 @@ pub async fn renew(app: &App, authority: &Authority, id: &RunnerId, csr: &[u8]) 
 ///
 /// # Errors
 /// [`RunnerError::BadRequest`] for a proof that proves nothing, and as [`renew`].
-pub async fn recover(
-    app: &App,
-    authority: &Authority,
-    claim: RecoveryClaim<'_>,
-) -> Result<Issued> {
+pub async fn recover(app: &App, authority: &Authority, claim: RecoveryClaim<'_>) -> Result<Issued> {
     let csr = claim.csr_der.to_vec();
     let identity = check_recovery(authority.ca.certificate(), claim, app.clock.now())
         .map_err(RunnerError::BadRequest)?;
@@ -156,7 +173,11 @@ pub async fn recover(
 /// The database's own.
 pub async fn revoked(app: &App) -> Result<Vec<RunnerId>> {
     let mut conn = app.db.acquire().await?;
-    Ok(store::revoked(&mut conn).await?.into_iter().map(|(id,)| id).collect())
+    Ok(store::revoked(&mut conn)
+        .await?
+        .into_iter()
+        .map(|(id,)| id)
+        .collect())
 }
 
 /// Forgets who was connected to an earlier process.

@@ -17,11 +17,18 @@ const SELECT: &str = "SELECT r.id, r.account_id, r.pool_id, p.name AS pool_name,
 
 /// A runner by the id in its certificate, which our own authority has signed.
 pub(super) async fn find(conn: &mut Conn, id: &RunnerId) -> Result<Option<Runner>> {
-    conn.build(SELECT).push("WHERE r.id = ").bind(id).finish().fetch_optional().await
+    conn.build(SELECT)
+        .push("WHERE r.id = ")
+        .bind(id)
+        .finish()
+        .fetch_optional()
+        .await
 }
 
 pub(super) async fn revoked(conn: &mut Conn) -> Result<Vec<(RunnerId,)>> {
-    conn.query("SELECT id FROM runners WHERE revoked_at IS NOT NULL").fetch_all().await
+    conn.query("SELECT id FROM runners WHERE revoked_at IS NOT NULL")
+        .fetch_all()
+        .await
 }
 
 pub(super) async fn insert_join_token(
@@ -127,11 +134,7 @@ pub(super) async fn set_certificate(
     Ok(())
 }
 
-pub(super) async fn connected(
-    conn: &mut Conn,
-    session: &Session,
-    now: Timestamp,
-) -> Result<()> {
+pub(super) async fn connected(conn: &mut Conn, session: &Session, now: Timestamp) -> Result<()> {
     conn.query(
         "UPDATE runners SET software = $2, capacity = $3, labels = $4, capabilities = $5,
             transport = $6, remote_address = $7, connected_at = $8, last_seen_at = $8

@@ -42,12 +42,18 @@ pub enum RunError {
 impl RunError {
     /// A wrong attribute `field` (its name on the wire).
     pub fn invalid(field: &str, detail: impl Into<String>) -> Self {
-        Self::Invalid { pointer: format!("/data/attributes/{field}"), detail: detail.into() }
+        Self::Invalid {
+            pointer: format!("/data/attributes/{field}"),
+            detail: detail.into(),
+        }
     }
 
     /// A wrong relationship `name`.
     pub fn invalid_relationship(name: &str, detail: impl Into<String>) -> Self {
-        Self::Invalid { pointer: format!("/data/relationships/{name}"), detail: detail.into() }
+        Self::Invalid {
+            pointer: format!("/data/relationships/{name}"),
+            detail: detail.into(),
+        }
     }
 }
 

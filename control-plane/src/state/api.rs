@@ -86,7 +86,10 @@ async fn document(
         return Ok(document);
     }
     let outputs = outputs::list(app, ctx, found, None).await?;
-    let included = outputs.items.into_iter().map(|it| output_api::resource(it).into_value());
+    let included = outputs
+        .items
+        .into_iter()
+        .map(|it| output_api::resource(it).into_value());
     Ok(document.including(included.collect()))
 }
 
@@ -109,7 +112,10 @@ async fn create_version(
     create::check_may_create(&app, &ctx, &workspace).await?;
     let new = Box::pin(inline::read_body(&app, &ctx.tenant(), request.into_body())).await?;
     let made = create::create(&app, &ctx, &workspace, new).await?;
-    let found = Found { version: made.version, reach: Reach::All };
+    let found = Found {
+        version: made.version,
+        reach: Reach::All,
+    };
     let answer = document(&app, &ctx, &found, made.awaits_upload, None).await?;
     Ok(with_interval((StatusCode::CREATED, answer)))
 }
@@ -164,9 +170,17 @@ async fn roll_back(
     Plain(input): Plain<RollBackInput>,
 ) -> ApiResult<Response> {
     let workspace = workspace_id(&id)?;
-    let made =
-        Box::pin(rollback::roll_back(&app, &ctx, &workspace, &input.target()?)).await?;
-    let found = Found { version: made, reach: Reach::All };
+    let made = Box::pin(rollback::roll_back(
+        &app,
+        &ctx,
+        &workspace,
+        &input.target()?,
+    ))
+    .await?;
+    let found = Found {
+        version: made,
+        reach: Reach::All,
+    };
     let answer = document(&app, &ctx, &found, false, None).await?;
     Ok(with_interval((StatusCode::CREATED, answer)))
 }
@@ -182,7 +196,9 @@ async fn read_current(
     query: Query,
 ) -> ApiResult<Response> {
     let found = read::current(&app, &ctx, &workspace_id(&id)?).await?;
-    Ok(with_interval(document(&app, &ctx, &found, false, Some(&query)).await?))
+    Ok(with_interval(
+        document(&app, &ctx, &found, false, Some(&query)).await?,
+    ))
 }
 
 /// Reads a state version.
@@ -194,10 +210,17 @@ async fn read_version(
     Path(id): Path<String>,
     query: Query,
 ) -> ApiResult<Response> {
-    let found =
-        read::find(&app, &ctx, &version_id(&id)?, Permission::StateVersionsReadOutputs).await?;
+    let found = read::find(
+        &app,
+        &ctx,
+        &version_id(&id)?,
+        Permission::StateVersionsReadOutputs,
+    )
+    .await?;
     let pending = found.version.status == StateStatus::Pending;
-    Ok(with_interval(document(&app, &ctx, &found, pending, Some(&query)).await?))
+    Ok(with_interval(
+        document(&app, &ctx, &found, pending, Some(&query)).await?,
+    ))
 }
 
 fn filter_of(query: &Query) -> ApiResult<Filter> {
@@ -226,8 +249,13 @@ async fn many(
     }
     let one = |version: &StateVersion| {
         let outputs = outputs.get(&version.id).map_or(&[][..], Vec::as_slice);
-        let view =
-            View { version, reach: Reach::All, awaits_upload: false, in_full: false, outputs };
+        let view = View {
+            version,
+            reach: Reach::All,
+            awaits_upload: false,
+            in_full: false,
+            outputs,
+        };
         view.resource(app)
     };
     let data = versions.items.iter().map(one).collect();
@@ -240,7 +268,10 @@ async fn many(
     responses((status = 200, body = Many), (status = 400)))]
 async fn list(State(app): State<Arc<App>>, ctx: Context, query: Query) -> ApiResult<Many> {
     let needed = |key: &str| {
-        query.get(key).map(str::to_owned).ok_or_else(|| bad(format!("`{key}` is needed")))
+        query
+            .get(key)
+            .map(str::to_owned)
+            .ok_or_else(|| bad(format!("`{key}` is needed")))
     };
     let workspace = WorkspaceKey::Name {
         environment: needed("filter[organization][name]")?,
@@ -263,7 +294,10 @@ async fn list_quarantined(
     query: Query,
 ) -> ApiResult<Many> {
     let page = Page::from_query(&query)?;
-    let filter = Filter { status: Some(StateStatus::Quarantined), ..filter_of(&query)? };
+    let filter = Filter {
+        status: Some(StateStatus::Quarantined),
+        ..filter_of(&query)?
+    };
     let workspace = WorkspaceKey::Id(workspace_id(&id)?);
     let versions = read::list(&app, &ctx, &workspace, &filter, page).await?;
     many(&app, &ctx, page, versions).await
@@ -280,22 +314,31 @@ async fn promote_version(
     Path(id): Path<String>,
 ) -> ApiResult<Response> {
     let version = Box::pin(promote::promote(&app, &ctx, &version_id(&id)?)).await?;
-    let found = Found { version, reach: Reach::All };
-    Ok(with_interval(document(&app, &ctx, &found, false, None).await?))
+    let found = Found {
+        version,
+        reach: Reach::All,
+    };
+    Ok(with_interval(
+        document(&app, &ctx, &found, false, None).await?,
+    ))
 }
 
 fn answer(headers: &HeaderMap, download: Download) -> ApiResult<Response> {
     let tag = format!("\"{}\"", download.tag);
-    let known = headers.get(header::IF_NONE_MATCH).and_then(|it| it.to_str().ok());
-    let tag_value =
-        HeaderValue::from_str(&tag).map_err(|_| ApiError::not_found())?;
+    let known = headers
+        .get(header::IF_NONE_MATCH)
+        .and_then(|it| it.to_str().ok());
+    let tag_value = HeaderValue::from_str(&tag).map_err(|_| ApiError::not_found())?;
     if known.is_some_and(|known| known.split(',').any(|it| it.trim() == tag)) {
         return Ok((StatusCode::NOT_MODIFIED, [(header::ETAG, tag_value)]).into_response());
     }
     let mut response = Body::from_stream(download.content).into_response();
     let answer = response.headers_mut();
     answer.insert(header::ETAG, tag_value);
-    answer.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    answer.insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("application/json"),
+    );
     if let Some(size) = download.size {
         answer.insert(header::CONTENT_LENGTH, HeaderValue::from(size));
     }
@@ -312,7 +355,10 @@ async fn download(
     Path(id): Path<String>,
     headers: HeaderMap,
 ) -> ApiResult<Response> {
-    answer(&headers, read::download(&app, &ctx, &version_id(&id)?).await?)
+    answer(
+        &headers,
+        read::download(&app, &ctx, &version_id(&id)?).await?,
+    )
 }
 
 /// The state as `terraform show -json` prints it, if a client has sent that.
@@ -325,5 +371,8 @@ async fn download_json(
     Path(id): Path<String>,
     headers: HeaderMap,
 ) -> ApiResult<Response> {
-    answer(&headers, read::download_json(&app, &ctx, &version_id(&id)?).await?)
+    answer(
+        &headers,
+        read::download_json(&app, &ctx, &version_id(&id)?).await?,
+    )
 }

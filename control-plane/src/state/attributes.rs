@@ -79,7 +79,11 @@ impl View<'_> {
     fn upload_url(&self, app: &App, purpose: Purpose, wanted: bool) -> Option<String> {
         let pending = self.version.status == StateStatus::Pending;
         // A version that is whole already was announced once more: what comes is compared with it.
-        let since = if pending { self.version.created_at } else { app.clock.now() };
+        let since = if pending {
+            self.version.created_at
+        } else {
+            app.clock.now()
+        };
         (self.awaits_upload && wanted)
             .then(|| signed::url(app, purpose, &self.version.id, Some(since + UPLOAD_WINDOW)))
     }
@@ -121,16 +125,14 @@ impl View<'_> {
             hosted_json_state_download_url: (has_json && all)
                 .then(|| app.url(&format!("{path}/json-download"))),
             hosted_state_upload_url: self.upload_url(app, Purpose::UploadState, true),
-            hosted_json_state_upload_url: self.upload_url(
-                app,
-                Purpose::UploadJsonState,
-                !has_json,
-            ),
+            hosted_json_state_upload_url: self.upload_url(app, Purpose::UploadJsonState, !has_json),
             quarantine_reason: version.quarantine_reason.clone(),
             encrypted_by_client: version.is_opaque(),
             vcs_commit_sha: None,
             vcs_commit_url: None,
-            permissions: StateVersionPermissions { can_restore_backing_data: false },
+            permissions: StateVersionPermissions {
+                can_restore_backing_data: false,
+            },
         }
     }
 
@@ -143,7 +145,11 @@ impl View<'_> {
             .to_one("run", "runs", version.run_id.as_ref())
             .to_one("created-by", "users", creator)
             .to_one("workspace", "workspaces", Some(&version.workspace_id))
-            .to_one("rollback-state-version", "state-versions", version.rollback_of.as_ref())
+            .to_one(
+                "rollback-state-version",
+                "state-versions",
+                version.rollback_of.as_ref(),
+            )
             .to_many("outputs", "state-version-outputs", self.outputs)
             .link("self", path)
     }

@@ -46,7 +46,10 @@ pub(super) async fn ready_to_follow(
     let stored = if version.serial >= next {
         Stored {
             id: blob.clone(),
-            size: version.size.and_then(|size| size.try_into().ok()).unwrap_or_default(),
+            size: version
+                .size
+                .and_then(|size| size.try_into().ok())
+                .unwrap_or_default(),
             sha256: version.sha256.clone().unwrap_or_default(),
             md5: version.md5.clone(),
         }

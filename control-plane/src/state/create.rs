@@ -77,7 +77,10 @@ pub async fn create(
 }
 
 fn invalid(pointer: &'static str, detail: impl Into<String>) -> StateError {
-    StateError::Invalid { pointer, detail: detail.into() }
+    StateError::Invalid {
+        pointer,
+        detail: detail.into(),
+    }
 }
 
 fn checked_serial(serial: Option<i64>) -> Result<i64> {
@@ -109,13 +112,21 @@ async fn admit(tx: &mut db::Tx, ctx: &Context, id: &WorkspaceId) -> Result<Admit
     let (workspace, proof) = workspaces::load_locked(tx, ctx, id, permission).await?;
     check_held(&workspace, ctx.actor.kind, &ctx.actor.id)?;
     let current = current_of(tx, &ctx.tenant(), &workspace).await?;
-    Ok(Admitted { workspace, proof, current })
+    Ok(Admitted {
+        workspace,
+        proof,
+        current,
+    })
 }
 
 impl Admitted {
     /// The current state if the new one is the same.
     fn judge(&self, new: Identity<'_>, force: bool) -> Result<Option<StateVersion>> {
-        match judge(self.current.as_ref().map(StateVersion::identity), new, force) {
+        match judge(
+            self.current.as_ref().map(StateVersion::identity),
+            new,
+            force,
+        ) {
             Verdict::Accept => Ok(None),
             Verdict::Duplicate => Ok(self.current.clone()),
             Verdict::Refuse(refusal) => Err(refusal.into()),
@@ -137,7 +148,10 @@ async fn run_of(
     let known = store::run_is_uncertain(conn, &ctx.tenant(), &workspace.id, run).await?;
     match known {
         Some(_) => Ok(Some(run.clone())),
-        None => Err(invalid("/data/relationships/run", "no such run in this workspace")),
+        None => Err(invalid(
+            "/data/relationships/run",
+            "no such run in this workspace",
+        )),
     }
 }
 
@@ -163,13 +177,19 @@ async fn announce(
     };
     if let Some(current) = admitted.judge(identity, new.force)? {
         // The client goes on as if it were new; its upload will be found to be the same.
-        return Ok(Creation { version: current, awaits_upload: true });
+        return Ok(Creation {
+            version: current,
+            awaits_upload: true,
+        });
     }
     let mut version = StateVersion::announced(ctx, &admitted.workspace, 0, &announced);
     version.forced = new.force;
     if let Some(twin) = store::pending_twin(&mut tx, &tenant, &version).await? {
         // The answer to an earlier request got lost.
-        return Ok(Creation { version: twin, awaits_upload: true });
+        return Ok(Creation {
+            version: twin,
+            awaits_upload: true,
+        });
     }
     version.run_id = run_of(&mut tx, ctx, &admitted.workspace, new.run.as_ref()).await?;
     version.number = workspaces::next_state_number(&mut tx, &tenant, workspace).await?;
@@ -177,7 +197,11 @@ async fn announce(
     let sealed = match &new.outputs {
         Some(outputs) => {
             let place = SealedPlace::new(ANNOUNCED_OUTPUTS, &version.id);
-            Some(app.keys.seal(&mut tx, &tenant, &place, outputs.expose()).await?)
+            Some(
+                app.keys
+                    .seal(&mut tx, &tenant, &place, outputs.expose())
+                    .await?,
+            )
         }
         None => None,
     };
@@ -188,9 +212,19 @@ async fn announce(
     store::insert(&mut tx, &tenant, &version, sealed.as_deref()).await?;
     let detail = json!({ "state_version": version.id, "serial": version.serial,
         "lineage": version.lineage, "md5": version.md5, "force": version.forced });
-    audit::record(&mut tx, ctx, &admitted.proof, "state-version.announce", detail).await?;
+    audit::record(
+        &mut tx,
+        ctx,
+        &admitted.proof,
+        "state-version.announce",
+        detail,
+    )
+    .await?;
     tx.commit().await?;
-    Ok(Creation { version, awaits_upload: true })
+    Ok(Creation {
+        version,
+        awaits_upload: true,
+    })
 }
 
 /// What the outputs that a client announced are sealed as.
@@ -207,9 +241,15 @@ async fn create_whole(
     if let Some(md5) = &new.md5
         && !md5.eq_ignore_ascii_case(&stored.md5)
     {
-        return Err(StateError::WrongMd5 { announced: md5.clone(), got: stored.md5 });
+        return Err(StateError::WrongMd5 {
+            announced: md5.clone(),
+            got: stored.md5,
+        });
     }
-    let outputs = new.outputs.as_ref().map(|outputs| outputs.expose().as_slice());
+    let outputs = new
+        .outputs
+        .as_ref()
+        .map(|outputs| outputs.expose().as_slice());
     let prepared = prepare(app, &tenant, stored, outputs).await?;
     let told = prepared.head.as_ref().map(|(serial, _)| *serial);
     let announced = Announced {
@@ -219,7 +259,10 @@ async fn create_whole(
         size: prepared.stored.size,
     };
     prepared.check_announced(&announced)?;
-    Box::pin(record_whole(app, ctx, &tenant, workspace, new, &announced, &prepared)).await
+    Box::pin(record_whole(
+        app, ctx, &tenant, workspace, new, &announced, &prepared,
+    ))
+    .await
 }
 
 async fn record_whole(
@@ -234,7 +277,10 @@ async fn record_whole(
     let mut tx = app.db.begin().await?;
     let admitted = admit(&mut tx, ctx, workspace).await?;
     if let Some(current) = admitted.judge(prepared.identity(announced), new.force)? {
-        return Ok(Creation { version: current, awaits_upload: false });
+        return Ok(Creation {
+            version: current,
+            awaits_upload: false,
+        });
     }
     store::discard_pending(&mut tx, tenant, workspace).await?;
     let number = workspaces::next_state_number(&mut tx, tenant, workspace).await?;
@@ -251,7 +297,17 @@ async fn record_whole(
     make_current(&mut tx, tenant, &version, prepared).await?;
     let detail = json!({ "state_version": version.id, "serial": version.serial,
         "lineage": version.lineage, "md5": version.md5, "force": version.forced });
-    audit::record(&mut tx, ctx, &admitted.proof, "state-version.create", detail).await?;
+    audit::record(
+        &mut tx,
+        ctx,
+        &admitted.proof,
+        "state-version.create",
+        detail,
+    )
+    .await?;
     tx.commit().await?;
-    Ok(Creation { version, awaits_upload: false })
+    Ok(Creation {
+        version,
+        awaits_upload: false,
+    })
 }

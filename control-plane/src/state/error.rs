@@ -15,7 +15,10 @@ pub enum StateError {
     #[error("the body can't be read: {detail}")]
     Malformed { detail: String },
     #[error("{detail}")]
-    Invalid { pointer: &'static str, detail: String },
+    Invalid {
+        pointer: &'static str,
+        detail: String,
+    },
     #[error("the workspace is not locked; lock it before writing its state")]
     NotLocked,
     #[error("the workspace is locked by {holder}; its state can be written by its holder only")]

@@ -17,7 +17,9 @@ pub(super) enum Contents {
     State(Box<Index>),
     /// Encrypted by the client: whole JSON, with serial and lineage in clear at best.
     Opaque,
-    Unreadable { reason: String },
+    Unreadable {
+        reason: String,
+    },
 }
 
 #[derive(Debug)]
@@ -35,27 +37,39 @@ pub(super) async fn examine(object: &Object) -> Result<Contents, ObjectError> {
     let parsed = pipe::read_blocking(object.stream_from(0), |reader| {
         terraform::state::read(reader).map(|state| {
             let summary = Summary::of(&state);
-            Index { head: state.head, summary, outputs: state.outputs }
+            Index {
+                head: state.head,
+                summary,
+                outputs: state.outputs,
+            }
         })
     })
     .await
     .map_err(ObjectError::of_reading)?;
     let error: ParseError = match parsed {
         Ok(index) if i64::try_from(index.head.serial).is_err() => {
-            return Ok(Contents::Unreadable { reason: "its serial is too large".to_owned() });
+            return Ok(Contents::Unreadable {
+                reason: "its serial is too large".to_owned(),
+            });
         }
         Ok(index) => return Ok(Contents::State(Box::new(index))),
         Err(error) => error,
     };
-    let head = pipe::read_blocking(object.stream_from(0), |reader| terraform::state::head(reader))
-        .await
-        .map_err(ObjectError::of_reading)?;
+    let head = pipe::read_blocking(object.stream_from(0), |reader| {
+        terraform::state::head(reader)
+    })
+    .await
+    .map_err(ObjectError::of_reading)?;
     if let Ok(head) = head
         && i64::try_from(head.serial).is_ok()
     {
         tracing::warn!(error = chain(&error), "a state is kept without an index");
         let summary = Summary::unindexed();
-        return Ok(Contents::State(Box::new(Index { head, summary, outputs: Vec::new() })));
+        return Ok(Contents::State(Box::new(Index {
+            head,
+            summary,
+            outputs: Vec::new(),
+        })));
     }
     let encrypted = pipe::read_blocking(object.stream_from(0), |reader| is_encrypted(reader))
         .await
@@ -63,7 +77,9 @@ pub(super) async fn examine(object: &Object) -> Result<Contents, ObjectError> {
     if matches!(encrypted, Ok(true)) {
         return Ok(Contents::Opaque);
     }
-    Ok(Contents::Unreadable { reason: error.to_string() })
+    Ok(Contents::Unreadable {
+        reason: error.to_string(),
+    })
 }
 
 /// OpenTofu's envelope: an object with `encrypted_data`, whole to its last byte.

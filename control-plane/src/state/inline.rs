@@ -27,15 +27,25 @@ const MAX_OUTPUTS: u64 = 1024 * 1024;
 ///
 /// # Errors
 /// [`StateError::Malformed`] or [`StateError::Invalid`] for what can't be read; the object store's.
-pub(super) async fn read_body(app: &App, tenant: &Tenant, body: Body) -> Result<NewState, StateError> {
+pub(super) async fn read_body(
+    app: &App,
+    tenant: &Tenant,
+    body: Body,
+) -> Result<NewState, StateError> {
     let (parts, arriving) = mpsc::channel(1);
     let stream = Box::pin(body.into_data_stream().map_err(io::Error::other));
     let parsing = pipe::read_blocking(stream, move |reader| parse(reader, &parts));
     let (parsed, stored) = tokio::join!(parsing, store_parts(app, tenant, arriving));
     // A store that fails makes the parser fail too: its own error is the one to tell.
     let (state, json_state) = stored?;
-    let new = parsed.map_err(ObjectError::BrokenOff)?.map_err(StateError::from)?;
-    Ok(NewState { state, json_state, ..new })
+    let new = parsed
+        .map_err(ObjectError::BrokenOff)?
+        .map_err(StateError::from)?;
+    Ok(NewState {
+        state,
+        json_state,
+        ..new
+    })
 }
 
 /// A base64 text of the body, on its way to the store.
@@ -52,9 +62,18 @@ async fn store_parts(
     let (mut state, mut json_state) = (None, None);
     let limit = app.installation.limits.state;
     while let Some(part) = parts.recv().await {
-        let (kind, slot) =
-            if part.is_json { ("json-state", &mut json_state) } else { (STATE, &mut state) };
-        let put = Box::pin(objects::put(app, tenant, kind, part.content.into_reader(), limit));
+        let (kind, slot) = if part.is_json {
+            ("json-state", &mut json_state)
+        } else {
+            (STATE, &mut state)
+        };
+        let put = Box::pin(objects::put(
+            app,
+            tenant,
+            kind,
+            part.content.into_reader(),
+            limit,
+        ));
         match put.await {
             Ok(stored) => *slot = Some(stored),
             // The parser knows better why a part broke off.
@@ -81,20 +100,31 @@ enum ParseError {
 impl From<ParseError> for StateError {
     fn from(error: ParseError) -> Self {
         match error {
-            ParseError::Json(error) => Self::Malformed { detail: error.to_string() },
-            ParseError::Field { pointer, what } => Self::Invalid { pointer, detail: what },
+            ParseError::Json(error) => Self::Malformed {
+                detail: error.to_string(),
+            },
+            ParseError::Field { pointer, what } => Self::Invalid {
+                pointer,
+                detail: what,
+            },
         }
     }
 }
 
 fn wrong(pointer: &'static str, what: impl Into<String>) -> ParseError {
-    ParseError::Field { pointer, what: what.into() }
+    ParseError::Field {
+        pointer,
+        what: what.into(),
+    }
 }
 
 type Json<'r, R> = JsonStreamReader<&'r mut R>;
 
 fn parse<R: Read>(reader: &mut R, parts: &mpsc::Sender<Part>) -> Result<NewState, ParseError> {
-    let settings = ReaderSettings { max_nesting_depth: Some(MAX_DEPTH), ..Default::default() };
+    let settings = ReaderSettings {
+        max_nesting_depth: Some(MAX_DEPTH),
+        ..Default::default()
+    };
     let mut json = JsonStreamReader::new_custom(reader, settings);
     let mut new = NewState::default();
     members(&mut json, "", |json, name| match name {
@@ -150,7 +180,10 @@ fn attribute<R: Read>(
         "lineage" => new.lineage = Some(text(json, "/data/attributes/lineage")?),
         "force" => {
             if json.peek()? != ValueType::Boolean {
-                return Err(wrong("/data/attributes/force", "`true` or `false` is expected here"));
+                return Err(wrong(
+                    "/data/attributes/force",
+                    "`true` or `false` is expected here",
+                ));
             }
             new.force = json.next_bool()?;
         }
@@ -168,7 +201,10 @@ fn run<R: Read>(json: &mut Json<'_, R>, new: &mut NewState) -> Result<(), ParseE
         "data" => members(json, POINTER, |json, name| match name {
             "id" => {
                 let id = text(json, POINTER)?;
-                new.run = Some(id.parse().map_err(|_| wrong(POINTER, format!("{id:?} is no run")))?);
+                new.run = Some(
+                    id.parse()
+                        .map_err(|_| wrong(POINTER, format!("{id:?} is no run")))?,
+                );
                 Ok(())
             }
             _ => Ok(json.skip_value()?),
@@ -187,10 +223,15 @@ fn number<R: Read>(json: &mut Json<'_, R>, pointer: &'static str) -> Result<i64,
 
 fn text<R: Read>(json: &mut Json<'_, R>, pointer: &'static str) -> Result<String, ParseError> {
     let mut text = String::new();
-    let read = string(json, pointer)?.take(MAX_TEXT + 1).read_to_string(&mut text);
+    let read = string(json, pointer)?
+        .take(MAX_TEXT + 1)
+        .read_to_string(&mut text);
     match read {
         Ok(length) if length as u64 <= MAX_TEXT => Ok(text),
-        Ok(_) => Err(wrong(pointer, format!("at most {MAX_TEXT} bytes are expected here"))),
+        Ok(_) => Err(wrong(
+            pointer,
+            format!("at most {MAX_TEXT} bytes are expected here"),
+        )),
         Err(error) => Err(wrong(pointer, error.to_string())),
     }
 }
@@ -215,7 +256,9 @@ fn send<R: Read>(
     let mut decoder = DecoderReader::new(string(json, pointer)?, &STANDARD);
     let (mut writer, content) = pipe::pipe();
     let gone = |_| wrong(pointer, "it could not be stored");
-    parts.blocking_send(Part { is_json, content }).map_err(gone)?;
+    parts
+        .blocking_send(Part { is_json, content })
+        .map_err(gone)?;
     match io::copy(&mut decoder, &mut writer) {
         Ok(_) => {
             writer.finish(Ok(()));
@@ -243,7 +286,10 @@ fn outputs<R: Read>(json: &mut Json<'_, R>) -> Result<Option<Secret<Vec<u8>>>, P
             io::copy(&mut text, &mut io::sink()).map_err(|it| wrong(POINTER, it.to_string()))?;
             Ok(None)
         }
-        Err(error) => Err(wrong(POINTER, format!("it can't be read as base64: {error}"))),
+        Err(error) => Err(wrong(
+            POINTER,
+            format!("it can't be read as base64: {error}"),
+        )),
     }
 }
 
@@ -265,7 +311,10 @@ mod tests {
         )
         .unwrap();
         assert_eq!((new.serial, new.force), (Some(7), true));
-        assert_eq!((new.lineage.as_deref(), new.md5.as_deref()), (Some("l"), Some("00")));
+        assert_eq!(
+            (new.lineage.as_deref(), new.md5.as_deref()),
+            (Some("l"), Some("00"))
+        );
         assert_eq!(new.outputs.unwrap().expose(), b"{}");
         assert_eq!(new.run.unwrap().as_str(), "run-1");
     }
@@ -276,11 +325,21 @@ mod tests {
             ParseError::Field { pointer, .. } => pointer,
             ParseError::Json(error) => panic!("{error}"),
         };
-        let in_attributes = |text: &str| pointer_of(&format!(r#"{{"data":{{"attributes":{text}}}}}"#));
-        assert_eq!(in_attributes(r#"{"serial":"7"}"#), "/data/attributes/serial");
-        assert_eq!(in_attributes(r#"{"serial":7.5}"#), "/data/attributes/serial");
+        let in_attributes =
+            |text: &str| pointer_of(&format!(r#"{{"data":{{"attributes":{text}}}}}"#));
+        assert_eq!(
+            in_attributes(r#"{"serial":"7"}"#),
+            "/data/attributes/serial"
+        );
+        assert_eq!(
+            in_attributes(r#"{"serial":7.5}"#),
+            "/data/attributes/serial"
+        );
         assert_eq!(in_attributes(r#"{"force":1}"#), "/data/attributes/force");
-        assert_eq!(in_attributes(r#"{"json-state-outputs":"!"}"#), "/data/attributes/json-state-outputs");
+        assert_eq!(
+            in_attributes(r#"{"json-state-outputs":"!"}"#),
+            "/data/attributes/json-state-outputs"
+        );
         let long = format!(r#"{{"lineage":"{}"}}"#, "l".repeat(2000));
         assert_eq!(in_attributes(&long), "/data/attributes/lineage");
         assert_eq!(pointer_of(r#"{"data":[]}"#), "/data");
@@ -288,9 +347,18 @@ mod tests {
 
     #[test]
     fn garbage_and_torn_bodies_are_malformed() {
-        for text in ["", "\u{0}", "[", r#"{"data":{"attributes":{"serial":7}"#, "{} {}"] {
+        for text in [
+            "",
+            "\u{0}",
+            "[",
+            r#"{"data":{"attributes":{"serial":7}"#,
+            "{} {}",
+        ] {
             let error = parse_text(text).unwrap_err();
-            assert!(matches!(error, ParseError::Json(_) | ParseError::Field { pointer: "", .. }));
+            assert!(matches!(
+                error,
+                ParseError::Json(_) | ParseError::Field { pointer: "", .. }
+            ));
         }
     }
 }

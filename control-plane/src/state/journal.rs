@@ -29,17 +29,25 @@ pub async fn open_sealed_journal<S: AsyncRead + Send + Unpin + 'static>(
     sealed: S,
 ) -> Result<impl AsyncRead + Send + Unpin + use<S>, StateError> {
     let mut conn = app.db.acquire().await?;
-    let key = app.keys.journal_private_key(&mut conn, tenant, key_id).await?;
+    let key = app
+        .keys
+        .journal_private_key(&mut conn, tenant, key_id)
+        .await?;
     drop(conn);
     let (account, id) = (tenant.account().clone(), id.to_owned());
     let sealed = ReaderStream::with_capacity(sealed, PIECE);
     let plain = pipe::through(sealed, move |sealed, out| {
-        let context =
-            vault::Context { account: account.as_str(), kind: step::SEAL_KIND, id: &id };
-        open_with(&key, &context, sealed, out).map(|_| ()).map_err(|error| match error {
-            vault::Error::Io { source } => source,
-            error => io::Error::new(io::ErrorKind::InvalidData, error),
-        })
+        let context = vault::Context {
+            account: account.as_str(),
+            kind: step::SEAL_KIND,
+            id: &id,
+        };
+        open_with(&key, &context, sealed, out)
+            .map(|_| ())
+            .map_err(|error| match error {
+                vault::Error::Io { source } => source,
+                error => io::Error::new(io::ErrorKind::InvalidData, error),
+            })
     });
     Ok(plain.into_reader())
 }

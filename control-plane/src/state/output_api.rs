@@ -23,7 +23,10 @@ use crate::http::query::Query;
 use crate::workspaces::api::workspace_id;
 
 pub(super) fn routes() -> OpenApiRouter<Arc<App>> {
-    OpenApiRouter::new().routes(routes!(list)).routes(routes!(list_current)).routes(routes!(read_one))
+    OpenApiRouter::new()
+        .routes(routes!(list))
+        .routes(routes!(list_current))
+        .routes(routes!(read_one))
 }
 
 /// Attributes of type `state-version-outputs`.
@@ -76,8 +79,13 @@ async fn list(
     query: Query,
 ) -> ApiResult<Many> {
     let page = Page::from_query(&query)?;
-    let found =
-        read::find(&app, &ctx, &version_id(&id)?, Permission::StateVersionsReadOutputs).await?;
+    let found = read::find(
+        &app,
+        &ctx,
+        &version_id(&id)?,
+        Permission::StateVersionsReadOutputs,
+    )
+    .await?;
     let outputs = outputs::list(&app, &ctx, &found, Some(page)).await?;
     let data = outputs.items.into_iter().map(resource).collect();
     Ok(Document::page(data, Pagination::new(page, outputs.total)))
@@ -94,7 +102,9 @@ async fn list_current(
 ) -> ApiResult<Many> {
     let found = read::current(&app, &ctx, &workspace_id(&id)?).await?;
     let outputs = outputs::list(&app, &ctx, &found, None).await?;
-    Ok(Document::of(outputs.items.into_iter().map(resource).collect()))
+    Ok(Document::of(
+        outputs.items.into_iter().map(resource).collect(),
+    ))
 }
 
 /// Reads one output, with its value even if it is sensitive, for who may read states.
@@ -107,5 +117,7 @@ async fn read_one(
     Path(id): Path<String>,
 ) -> ApiResult<Document<Resource<OutputAttributes>>> {
     let id = id.parse().map_err(|_| ApiError::not_found())?;
-    Ok(Document::of(resource(outputs::read(&app, &ctx, &id).await?)))
+    Ok(Document::of(resource(
+        outputs::read(&app, &ctx, &id).await?,
+    )))
 }

@@ -83,9 +83,16 @@ pub(super) async fn list(
         .bind(version)
         .push(" ORDER BY name, id");
     if let Some(page) = page {
-        query = query.push(" LIMIT ").bind(page.limit()).push(" OFFSET ").bind(page.offset());
+        query = query
+            .push(" LIMIT ")
+            .bind(page.limit())
+            .push(" OFFSET ")
+            .bind(page.offset());
     }
-    Ok(Paged { items: query.finish().fetch_all().await?, total })
+    Ok(Paged {
+        items: query.finish().fetch_all().await?,
+        total,
+    })
 }
 
 pub(super) async fn ids(

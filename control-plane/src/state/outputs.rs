@@ -40,7 +40,11 @@ pub struct Output {
 }
 
 /// Rows for outputs, sealed; on a thread for blocking work, as values may be large.
-pub(super) async fn seal(app: &App, tenant: &Tenant, outputs: Vec<Parsed>) -> Result<Vec<OutputRow>> {
+pub(super) async fn seal(
+    app: &App,
+    tenant: &Tenant,
+    outputs: Vec<Parsed>,
+) -> Result<Vec<OutputRow>> {
     if outputs.is_empty() {
         return Ok(Vec::new());
     }
@@ -51,8 +55,11 @@ pub(super) async fn seal(app: &App, tenant: &Tenant, outputs: Vec<Parsed>) -> Re
     let seal_all = move || {
         let seal_one = |output: Parsed| {
             let id = StateOutputId::random();
-            let context =
-                vault::Context { account: account.as_str(), kind: SEALED_AS, id: id.as_str() };
+            let context = vault::Context {
+                account: account.as_str(),
+                kind: SEALED_AS,
+                id: id.as_str(),
+            };
             let sealed_value = secret::seal(&key, &context, output.value.get().as_bytes());
             let kind = type_name(&output.detailed_type);
             // Nesting beyond what JSON libraries take; the value itself is served as it stands.
@@ -70,7 +77,9 @@ pub(super) async fn seal(app: &App, tenant: &Tenant, outputs: Vec<Parsed>) -> Re
         outputs.into_iter().map(seal_one).collect()
     };
     tokio::task::spawn_blocking(seal_all).await.map_err(|_| {
-        StateError::Fault(Fault::Unreadable { what: "the outputs of a state (sealing them failed)" })
+        StateError::Fault(Fault::Unreadable {
+            what: "the outputs of a state (sealing them failed)",
+        })
     })
 }
 
@@ -116,9 +125,14 @@ async fn open(
         None
     } else {
         let place = SealedPlace::new(SEALED_AS, &row.id);
-        let text = app.keys.open_text(conn, tenant, &place, &row.sealed_value).await?;
+        let text = app
+            .keys
+            .open_text(conn, tenant, &place, &row.sealed_value)
+            .await?;
         let raw = RawValue::from_string(text.expose().clone());
-        Some(raw.map_err(|_| Fault::Unreadable { what: "the value of an output" })?)
+        Some(raw.map_err(|_| Fault::Unreadable {
+            what: "the value of an output",
+        })?)
     };
     Ok(Output {
         id: row.id,
@@ -144,7 +158,10 @@ pub(super) async fn list(
     for row in rows.items {
         items.push(open(app, &mut conn, &tenant, row, Show::Plain).await?);
     }
-    Ok(Paged { items, total: rows.total })
+    Ok(Paged {
+        items,
+        total: rows.total,
+    })
 }
 
 /// The ids of the outputs of each of `versions`.
@@ -162,12 +179,19 @@ pub(super) async fn ids(
 pub(super) async fn read(app: &App, ctx: &Context, id: &StateOutputId) -> Result<Output> {
     let tenant = ctx.tenant();
     let mut conn = app.db.acquire().await?;
-    let (row, version, workspace) =
-        output_store::find(&mut conn, &tenant, id).await?.ok_or(StateError::NotFound)?;
-    let workspace =
-        workspaces::find(&mut conn, &tenant, &workspace).await?.ok_or(StateError::NotFound)?;
-    let reach =
-        reach(&mut conn, ctx, &workspace, Permission::StateVersionsReadOutputs).await?;
+    let (row, version, workspace) = output_store::find(&mut conn, &tenant, id)
+        .await?
+        .ok_or(StateError::NotFound)?;
+    let workspace = workspaces::find(&mut conn, &tenant, &workspace)
+        .await?
+        .ok_or(StateError::NotFound)?;
+    let reach = reach(
+        &mut conn,
+        ctx,
+        &workspace,
+        Permission::StateVersionsReadOutputs,
+    )
+    .await?;
     let is_current = workspace.current_state_version_id.as_ref() == Some(&version);
     let show = match reach {
         Reach::Outputs if is_current => Show::All,

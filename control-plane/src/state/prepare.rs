@@ -41,7 +41,9 @@ pub(super) async fn prepare(
         Contents::State(index) => {
             let serial = i64::try_from(index.head.serial).unwrap_or(i64::MAX);
             let outputs = if index.summary.unindexed {
-                announced_outputs.map(outputs::parse_announced).unwrap_or_default()
+                announced_outputs
+                    .map(outputs::parse_announced)
+                    .unwrap_or_default()
             } else {
                 index.outputs
             };
@@ -54,7 +56,9 @@ pub(super) async fn prepare(
             })
         }
         Contents::Opaque => {
-            let announced = announced_outputs.map(outputs::parse_announced).unwrap_or_default();
+            let announced = announced_outputs
+                .map(outputs::parse_announced)
+                .unwrap_or_default();
             Ok(Prepared {
                 stored,
                 head: None,
@@ -70,20 +74,33 @@ pub(super) async fn prepare(
 impl Prepared {
     /// Fails when the content tells another serial or lineage than was announced.
     pub(super) fn check_announced(&self, announced: &Announced) -> Result<()> {
-        let Some((serial, lineage)) = &self.head else { return Ok(()) };
+        let Some((serial, lineage)) = &self.head else {
+            return Ok(());
+        };
         let same_lineage = announced.lineage.is_empty() || announced.lineage == *lineage;
         if *serial == announced.serial && same_lineage {
             return Ok(());
         }
-        Err(StateError::NotAsAnnounced { serial: *serial, lineage: lineage.clone() })
+        Err(StateError::NotAsAnnounced {
+            serial: *serial,
+            lineage: lineage.clone(),
+        })
     }
 
     /// What the state is, with the announcement where the content doesn't tell.
     pub(super) fn identity<'a>(&'a self, announced: &'a Announced) -> Identity<'a> {
         let md5 = &self.stored.md5;
         match &self.head {
-            Some((serial, lineage)) => Identity { serial: *serial, lineage, md5 },
-            None => Identity { serial: announced.serial, lineage: &announced.lineage, md5 },
+            Some((serial, lineage)) => Identity {
+                serial: *serial,
+                lineage,
+                md5,
+            },
+            None => Identity {
+                serial: announced.serial,
+                lineage: &announced.lineage,
+                md5,
+            },
         }
     }
 
@@ -97,7 +114,9 @@ impl Prepared {
         version.sha256 = Some(self.stored.sha256.clone());
         version.size = i64::try_from(self.stored.size).ok();
         version.blob_id = Some(self.stored.id.clone());
-        version.terraform_version.clone_from(&self.terraform_version);
+        version
+            .terraform_version
+            .clone_from(&self.terraform_version);
         version.summary = Some(self.summary.clone());
     }
 }
@@ -132,6 +151,10 @@ pub(super) async fn current_of(
 
 impl StateVersion {
     pub(super) fn identity(&self) -> Identity<'_> {
-        Identity { serial: self.serial, lineage: &self.lineage, md5: &self.md5 }
+        Identity {
+            serial: self.serial,
+            lineage: &self.lineage,
+            md5: &self.md5,
+        }
     }
 }

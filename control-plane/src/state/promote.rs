@@ -40,10 +40,11 @@ async fn check_decidable(conn: &mut db::Conn, ctx: &Context, workspace: &Workspa
 pub async fn promote(app: &App, ctx: &Context, id: &StateVersionId) -> Result<StateVersion> {
     let tenant = ctx.tenant();
     let mut conn = app.db.acquire().await?;
-    let version = store::find(&mut conn, &tenant, id).await?.ok_or(StateError::NotFound)?;
+    let version = store::find(&mut conn, &tenant, id)
+        .await?
+        .ok_or(StateError::NotFound)?;
     let key = workspaces::WorkspaceKey::Id(version.workspace_id.clone());
-    let (workspace, _) =
-        workspaces::load(&mut conn, ctx, &key, Permission::RunsResolve).await?;
+    let (workspace, _) = workspaces::load(&mut conn, ctx, &key, Permission::RunsResolve).await?;
     if version.status != StateStatus::Quarantined {
         return Err(StateError::NotQuarantined);
     }

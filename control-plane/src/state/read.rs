@@ -81,7 +81,9 @@ pub async fn find(
 ) -> Result<Found> {
     let tenant = ctx.tenant();
     let mut conn = app.db.acquire().await?;
-    let version = store::find(&mut conn, &tenant, id).await?.ok_or(StateError::NotFound)?;
+    let version = store::find(&mut conn, &tenant, id)
+        .await?
+        .ok_or(StateError::NotFound)?;
     let workspace = workspaces::find(&mut conn, &tenant, &version.workspace_id)
         .await?
         .ok_or(StateError::NotFound)?;
@@ -100,8 +102,9 @@ pub async fn current(app: &App, ctx: &Context, workspace: &WorkspaceId) -> Resul
         .ok_or(StateError::NotFound)?;
     let permission = Permission::StateVersionsReadOutputs;
     reach(&mut conn, ctx, &workspace, permission).await?;
-    let version =
-        current_of(&mut conn, &tenant, &workspace).await?.ok_or(StateError::NotFound)?;
+    let version = current_of(&mut conn, &tenant, &workspace)
+        .await?
+        .ok_or(StateError::NotFound)?;
     found(&mut conn, ctx, &workspace, version, permission).await
 }
 
@@ -120,8 +123,10 @@ pub async fn list(
     let mut conn = app.db.acquire().await?;
     let permission = Permission::StateVersionsReadOutputs;
     let (workspace, _) = workspaces::load(&mut conn, ctx, workspace, permission).await?;
-    let filter =
-        Filter { status: filter.status.or(Some(StateStatus::Finalized)), ..filter.clone() };
+    let filter = Filter {
+        status: filter.status.or(Some(StateStatus::Finalized)),
+        ..filter.clone()
+    };
     Ok(store::list(&mut conn, &ctx.tenant(), &workspace.id, &filter, page).await?)
 }
 
@@ -146,9 +151,15 @@ impl Download {
     /// Streams: a state is reduced while it is sent.
     fn reduced(object: &Object) -> Self {
         let content = pipe::through(object.stream_from(0), |state, out| {
-            terraform::state::reduce_to_outputs(state, out).map(|_| ()).map_err(io::Error::other)
+            terraform::state::reduce_to_outputs(state, out)
+                .map(|_| ())
+                .map_err(io::Error::other)
         });
-        Self { tag: format!("{}-outputs", object.md5()), size: None, content: content.boxed() }
+        Self {
+            tag: format!("{}-outputs", object.md5()),
+            size: None,
+            content: content.boxed(),
+        }
     }
 }
 
@@ -175,13 +186,19 @@ pub async fn download(app: &App, ctx: &Context, id: &StateVersionId) -> Result<D
 ///
 /// # Errors
 /// [`StateError::NotFound`] or the refusal.
-pub(super) async fn download_json(app: &App, ctx: &Context, id: &StateVersionId) -> Result<Download> {
+pub(super) async fn download_json(
+    app: &App,
+    ctx: &Context,
+    id: &StateVersionId,
+) -> Result<Download> {
     let found = find(app, ctx, id, Permission::StateVersionsRead).await?;
     let blob = found.version.json_blob_id.ok_or(StateError::NotFound)?;
     if found.reach == Reach::Outputs {
         return Err(StateError::NotFound);
     }
-    Ok(Download::whole(&objects::open(app, &ctx.tenant(), &blob).await?))
+    Ok(Download::whole(
+        &objects::open(app, &ctx.tenant(), &blob).await?,
+    ))
 }
 
 // ── for the slices above ───────────────────────────────────────────────────────────────────────
@@ -196,11 +213,14 @@ pub async fn open_current(
     workspace: &WorkspaceId,
 ) -> Result<Option<(StateVersion, Object)>> {
     let mut conn = app.db.acquire().await?;
-    let workspace =
-        workspaces::find(&mut conn, tenant, workspace).await?.ok_or(StateError::NotFound)?;
+    let workspace = workspaces::find(&mut conn, tenant, workspace)
+        .await?
+        .ok_or(StateError::NotFound)?;
     let current = current_of(&mut conn, tenant, &workspace).await?;
     drop(conn);
-    let Some(version) = current else { return Ok(None) };
+    let Some(version) = current else {
+        return Ok(None);
+    };
     let blob = version.blob_id.clone().ok_or(StateError::NotFound)?;
     let object = objects::open(app, tenant, &blob).await?;
     Ok(Some((version, object)))

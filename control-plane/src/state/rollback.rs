@@ -43,12 +43,16 @@ pub async fn roll_back(
             pointer: "/data/relationships/rollback-state-version",
             detail: "no such state version in this workspace".to_owned(),
         })?;
-    let current =
-        current_of(&mut conn, &tenant, &found).await?.ok_or(StateError::NothingToRollBack)?;
+    let current = current_of(&mut conn, &tenant, &found)
+        .await?
+        .ok_or(StateError::NothingToRollBack)?;
     drop(conn);
     // The bytes of the target stay its own, so the copy is always another object: its serial can't
     // be higher than the current one, unless a forced push put the current one lower.
-    let floor = StateVersion { serial: current.serial.max(target.serial), ..current.clone() };
+    let floor = StateVersion {
+        serial: current.serial.max(target.serial),
+        ..current.clone()
+    };
     let prepared = ready_to_follow(app, &tenant, &target, Some(&floor)).await?;
 
     let mut tx = app.db.begin().await?;

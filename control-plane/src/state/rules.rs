@@ -48,7 +48,9 @@ pub enum Refusal {
 /// The rules of the contract: same lineage, rising serial (gaps are normal), the same state twice is
 /// no error. `force` sets the rules aside.
 pub(super) fn judge(current: Option<Identity<'_>>, new: Identity<'_>, force: bool) -> Verdict {
-    let Some(current) = current else { return Verdict::Accept };
+    let Some(current) = current else {
+        return Verdict::Accept;
+    };
     let known = !current.lineage.is_empty() && !new.lineage.is_empty();
     let same_lineage = !known || current.lineage == new.lineage;
     if same_lineage && current.serial == new.serial && current.md5 == new.md5 {
@@ -65,9 +67,7 @@ pub(super) fn judge(current: Option<Identity<'_>>, new: Identity<'_>, force: boo
     }
     match new.serial.cmp(&current.serial) {
         std::cmp::Ordering::Greater => Verdict::Accept,
-        std::cmp::Ordering::Equal => {
-            Verdict::Refuse(Refusal::SerialTaken { serial: new.serial })
-        }
+        std::cmp::Ordering::Equal => Verdict::Refuse(Refusal::SerialTaken { serial: new.serial }),
         std::cmp::Ordering::Less => Verdict::Refuse(Refusal::OlderSerial {
             current: current.serial,
             given: new.serial,
@@ -90,10 +90,12 @@ pub(super) fn check_held(
     };
     match &workspace.lock {
         None => Err(StateError::NotLocked),
-        Some(lock) => lock.check_released_by(kind, holder).map_err(|error| match error {
-            WorkspaceError::LockedByOther { holder } => StateError::HeldByOther { holder },
-            other => other.into(),
-        }),
+        Some(lock) => lock
+            .check_released_by(kind, holder)
+            .map_err(|error| match error {
+                WorkspaceError::LockedByOther { holder } => StateError::HeldByOther { holder },
+                other => other.into(),
+            }),
     }
 }
 
@@ -104,7 +106,11 @@ mod tests {
     use super::*;
 
     fn identity<'a>(serial: i64, lineage: &'a str, md5: &'a str) -> Identity<'a> {
-        Identity { serial, lineage, md5 }
+        Identity {
+            serial,
+            lineage,
+            md5,
+        }
     }
 
     #[test]
@@ -114,18 +120,33 @@ mod tests {
         assert_eq!(ask(6, "l", "b"), Verdict::Accept);
         assert_eq!(ask(60, "l", "b"), Verdict::Accept);
         assert_eq!(ask(5, "l", "a"), Verdict::Duplicate);
-        assert_eq!(ask(5, "l", "b"), Verdict::Refuse(Refusal::SerialTaken { serial: 5 }));
-        let older = Refusal::OlderSerial { current: 5, given: 4 };
+        assert_eq!(
+            ask(5, "l", "b"),
+            Verdict::Refuse(Refusal::SerialTaken { serial: 5 })
+        );
+        let older = Refusal::OlderSerial {
+            current: 5,
+            given: 4,
+        };
         assert_eq!(ask(4, "l", "b"), Verdict::Refuse(older));
-        assert!(matches!(ask(6, "m", "b"), Verdict::Refuse(Refusal::OtherLineage { .. })));
-        assert!(matches!(ask(5, "m", "a"), Verdict::Refuse(Refusal::OtherLineage { .. })));
+        assert!(matches!(
+            ask(6, "m", "b"),
+            Verdict::Refuse(Refusal::OtherLineage { .. })
+        ));
+        assert!(matches!(
+            ask(5, "m", "a"),
+            Verdict::Refuse(Refusal::OtherLineage { .. })
+        ));
     }
 
     #[test]
     fn an_unknown_lineage_is_judged_by_serial_alone() {
         let current = Some(identity(5, "l", "a"));
         assert_eq!(judge(current, identity(6, "", "b"), false), Verdict::Accept);
-        assert_eq!(judge(current, identity(5, "", "a"), false), Verdict::Duplicate);
+        assert_eq!(
+            judge(current, identity(5, "", "a"), false),
+            Verdict::Duplicate
+        );
     }
 
     proptest! {

@@ -70,7 +70,10 @@ pub async fn accept_from_run(
     blob: Stored,
 ) -> Result<Disposition> {
     if !announced.md5.is_empty() && !announced.md5.eq_ignore_ascii_case(&blob.md5) {
-        return Err(StateError::WrongMd5 { announced: announced.md5.clone(), got: blob.md5 });
+        return Err(StateError::WrongMd5 {
+            announced: announced.md5.clone(),
+            got: blob.md5,
+        });
     }
     let mut candidate = match prepare(app, &grant.tenant, blob.clone(), None).await {
         Ok(prepared) => Candidate::new(prepared, announced, grant),
@@ -81,8 +84,7 @@ pub async fn accept_from_run(
         match Box::pin(decide(app, grant, &candidate)).await? {
             Decision::Done(disposition) => return Ok(disposition),
             Decision::Renumber(serial) => {
-                let copy =
-                    renumbered(app, &grant.tenant, &candidate.stored.id, serial).await?;
+                let copy = renumbered(app, &grant.tenant, &candidate.stored.id, serial).await?;
                 let prepared = prepare(app, &grant.tenant, copy, None).await?;
                 candidate = Candidate::new(prepared, announced, grant);
             }
@@ -109,16 +111,30 @@ impl Candidate {
             Err(error) if !grant.renumber => Err((Some(prepared), error.to_string())),
             Ok(()) | Err(_) => Ok(prepared),
         };
-        Self { stored, serial, lineage, content }
+        Self {
+            stored,
+            serial,
+            lineage,
+            content,
+        }
     }
 
     fn unreadable(stored: Stored, announced: &Announced, reason: String) -> Self {
         let (serial, lineage) = (announced.serial, announced.lineage.clone());
-        Self { stored, serial, lineage, content: Err((None, format!("it can't be read: {reason}"))) }
+        Self {
+            stored,
+            serial,
+            lineage,
+            content: Err((None, format!("it can't be read: {reason}"))),
+        }
     }
 
     fn identity(&self) -> Identity<'_> {
-        Identity { serial: self.serial, lineage: &self.lineage, md5: &self.stored.md5 }
+        Identity {
+            serial: self.serial,
+            lineage: &self.lineage,
+            md5: &self.stored.md5,
+        }
     }
 }
 
@@ -150,7 +166,13 @@ async fn decide(app: &App, grant: &RunStateGrant, candidate: &Candidate) -> Resu
         .ok_or(StateError::NotFound)?;
     let lease = store::lock_lease(&mut tx, tenant, &grant.job).await?;
     let twin = |status| {
-        (tenant.clone(), grant.run.clone(), status, candidate.serial, candidate.stored.md5.clone())
+        (
+            tenant.clone(),
+            grant.run.clone(),
+            status,
+            candidate.serial,
+            candidate.stored.md5.clone(),
+        )
     };
     let (t, run, status, serial, md5) = twin(StateStatus::Finalized);
     if let Some(known) = store::same_of_run(&mut tx, &t, &run, status, serial, &md5).await? {
@@ -160,8 +182,11 @@ async fn decide(app: &App, grant: &RunStateGrant, candidate: &Candidate) -> Resu
     let reason = match obstacle(grant, candidate, &workspace, lease.as_ref(), ctx.now()) {
         Some(reason) => reason,
         None => {
-            let verdict =
-                judge(current.as_ref().map(StateVersion::identity), candidate.identity(), false);
+            let verdict = judge(
+                current.as_ref().map(StateVersion::identity),
+                candidate.identity(),
+                false,
+            );
             match (verdict, &candidate.content) {
                 (Verdict::Duplicate, _) => {
                     let id = current.map(|it| it.id).ok_or(StateError::Changed)?;
@@ -213,13 +238,17 @@ fn obstacle(
     if !held {
         return Some("its run does not hold the workspace any more".to_owned());
     }
-    let Some(lease) = lease else { return Some("its job does not exist".to_owned()) };
+    let Some(lease) = lease else {
+        return Some("its job does not exist".to_owned());
+    };
     if lease.run_id != grant.run || lease.workspace_id != grant.workspace {
         return Some("its job belongs to another run".to_owned());
     }
     if lease.epoch != grant.epoch {
         let (now, then) = (lease.epoch, grant.epoch);
-        return Some(format!("its job has been leased anew: epoch {now}, not {then}"));
+        return Some(format!(
+            "its job has been leased anew: epoch {now}, not {then}"
+        ));
     }
     match lease.status {
         JobStatus::Leased | JobStatus::OutOfContact => None,
@@ -285,7 +314,15 @@ async fn quarantine(
     }
     store::insert(tx, &grant.tenant, &version, None).await?;
     objects::own(tx, &grant.tenant, &candidate.stored.id).await?;
-    record(tx, ctx, grant, workspace, &version, "state-version.quarantine").await?;
+    record(
+        tx,
+        ctx,
+        grant,
+        workspace,
+        &version,
+        "state-version.quarantine",
+    )
+    .await?;
     Ok(version.id)
 }
 

@@ -19,11 +19,15 @@ use crate::http::error::ApiResult;
 use crate::http::signed::{self, Purpose};
 
 pub(super) fn routes() -> OpenApiRouter<Arc<App>> {
-    OpenApiRouter::new().routes(routes!(upload_state)).routes(routes!(upload_json_state))
+    OpenApiRouter::new()
+        .routes(routes!(upload_state))
+        .routes(routes!(upload_json_state))
 }
 
 fn reader(body: Body) -> impl AsyncRead + Send + Unpin {
-    StreamReader::new(Box::pin(body.into_data_stream().map_err(std::io::Error::other)))
+    StreamReader::new(Box::pin(
+        body.into_data_stream().map_err(std::io::Error::other),
+    ))
 }
 
 /// Takes the raw bytes of an announced state, which makes it the current one.

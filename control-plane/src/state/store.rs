@@ -135,7 +135,12 @@ pub(super) async fn find_signed(
     conn: &mut Conn,
     id: &StateVersionId,
 ) -> Result<Option<StateVersion>> {
-    conn.build(SELECT).push("WHERE v.id = ").bind(id).finish().fetch_optional().await
+    conn.build(SELECT)
+        .push("WHERE v.id = ")
+        .bind(id)
+        .finish()
+        .fetch_optional()
+        .await
 }
 
 /// The outputs as the client announced them, sealed.
@@ -159,10 +164,16 @@ pub(super) async fn list(
     filter: &Filter,
     page: Page,
 ) -> Result<Paged<StateVersion>> {
-    let total = filtered(conn, "SELECT COUNT(*) FROM state_versions v ", tenant, workspace, filter)
-        .finish()
-        .fetch_scalar()
-        .await?;
+    let total = filtered(
+        conn,
+        "SELECT COUNT(*) FROM state_versions v ",
+        tenant,
+        workspace,
+        filter,
+    )
+    .finish()
+    .fetch_scalar()
+    .await?;
     let items = filtered(conn, SELECT, tenant, workspace, filter)
         .push(" ORDER BY v.number DESC LIMIT ")
         .bind(page.limit())

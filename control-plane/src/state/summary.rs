@@ -46,11 +46,17 @@ pub struct ResourceLine {
 
 impl Summary {
     pub(super) fn opaque() -> Self {
-        Self { opaque: true, ..Self::default() }
+        Self {
+            opaque: true,
+            ..Self::default()
+        }
     }
 
     pub(super) fn unindexed() -> Self {
-        Self { unindexed: true, ..Self::default() }
+        Self {
+            unindexed: true,
+            ..Self::default()
+        }
     }
 
     pub(super) fn of(state: &State) -> Self {
@@ -64,10 +70,18 @@ impl Summary {
     fn count(&mut self, resource: &Resource) {
         let count = i64::try_from(resource.instances.len()).unwrap_or(i64::MAX);
         let managed = resource.mode == Mode::Managed;
-        *(if managed { &mut self.managed } else { &mut self.data }) += count;
+        *(if managed {
+            &mut self.managed
+        } else {
+            &mut self.data
+        }) += count;
         let prefix = if managed { "" } else { "data." };
         let path = resource.address(&None).module_path();
-        let module = if path.is_empty() { "root".to_owned() } else { path };
+        let module = if path.is_empty() {
+            "root".to_owned()
+        } else {
+            path
+        };
         let resource_type = format!("{prefix}{}", resource.resource_type);
         // The contract spells types with dashes here, and with underscores in the list.
         let key = resource_type.replace('_', "-");
@@ -93,12 +107,20 @@ impl Summary {
     /// What a workspace with this state manages. Something, if nobody can tell: a workspace is only
     /// deleted without force when it manages nothing.
     pub(super) fn resource_count(&self) -> i64 {
-        if self.opaque || self.unindexed { 1 } else { self.managed }
+        if self.opaque || self.unindexed {
+            1
+        } else {
+            self.managed
+        }
     }
 }
 
 fn add(counts: &mut BTreeMap<String, Counts>, group: &str, key: &str, count: i64) {
-    *counts.entry(group.to_owned()).or_default().entry(key.to_owned()).or_default() += count;
+    *counts
+        .entry(group.to_owned())
+        .or_default()
+        .entry(key.to_owned())
+        .or_default() += count;
 }
 
 #[cfg(test)]
@@ -113,7 +135,10 @@ mod tests {
             {"module":"module.net","mode":"data","type":"http_get","name":"b","provider":"q",
              "instances":[{}]}]}"#;
         let summary = Summary::of(&terraform::state::read(state.as_bytes()).unwrap());
-        assert_eq!((summary.managed, summary.data, summary.resource_count()), (2, 1, 2));
+        assert_eq!(
+            (summary.managed, summary.data, summary.resource_count()),
+            (2, 1, 2)
+        );
         assert_eq!(summary.modules["root"]["null-resource"], 2);
         assert_eq!(summary.modules["module.net"]["data.http-get"], 1);
         assert_eq!(summary.providers["p"]["null-resource"], 2);

@@ -32,7 +32,9 @@ pub const UPLOAD_WINDOW: TimeDelta = TimeDelta::hours(1);
 
 async fn load(app: &App, id: &StateVersionId) -> Result<(StateVersion, Tenant)> {
     let mut conn = app.db.acquire().await?;
-    let version = store::find_signed(&mut conn, id).await?.ok_or(StateError::NotFound)?;
+    let version = store::find_signed(&mut conn, id)
+        .await?
+        .ok_or(StateError::NotFound)?;
     let tenant = Tenant::of_row(&version.account_id);
     Ok((version, tenant))
 }
@@ -80,7 +82,10 @@ async fn take_again(
     version: &StateVersion,
     body: impl AsyncRead + Send + Unpin,
 ) -> Result<()> {
-    let limit = version.size.and_then(|size| size.try_into().ok()).unwrap_or_default();
+    let limit = version
+        .size
+        .and_then(|size| size.try_into().ok())
+        .unwrap_or_default();
     let again = Box::pin(objects::put(app, tenant, STATE, body, limit)).await;
     match again {
         Ok(stored) if stored.md5 == version.md5 => Ok(()),
@@ -99,7 +104,10 @@ async fn take_pending(
     let stored = objects::put(app, tenant, STATE, body, limit).await?;
     if stored.md5 != version.md5 {
         let announced = version.md5.clone();
-        return Err(StateError::WrongMd5 { announced, got: stored.md5 });
+        return Err(StateError::WrongMd5 {
+            announced,
+            got: stored.md5,
+        });
     }
     let announced = Announced {
         serial: version.serial,
@@ -139,14 +147,19 @@ async fn settle(
     announced: &Announced,
     prepared: &Prepared,
 ) -> Result<()> {
-    let ctx = Context::new(Actor::system(tenant.account(), "state upload"), app.clock.clone());
+    let ctx = Context::new(
+        Actor::system(tenant.account(), "state upload"),
+        app.clock.clone(),
+    );
     let (version, _) = load(app, id).await?;
     let mut tx = app.db.begin().await?;
     let workspace = workspaces::lock_and_find(&mut tx, tenant, &version.workspace_id)
         .await?
         .ok_or(StateError::NotFound)?;
     tx.lock_row("state_versions", id.as_str()).await?;
-    let mut version = store::find(&mut tx, tenant, id).await?.ok_or(StateError::NotFound)?;
+    let mut version = store::find(&mut tx, tenant, id)
+        .await?
+        .ok_or(StateError::NotFound)?;
     let from = version.status;
     let obstacle = match from {
         StateStatus::Pending => {
@@ -161,8 +174,11 @@ async fn settle(
         StateStatus::Quarantined => return Err(StateError::UploadClosed),
     };
     prepared.describe(&mut version);
-    version.status =
-        if obstacle.is_some() { StateStatus::Quarantined } else { StateStatus::Finalized };
+    version.status = if obstacle.is_some() {
+        StateStatus::Quarantined
+    } else {
+        StateStatus::Finalized
+    };
     version.quarantine_reason.clone_from(&obstacle);
     if !store::settle(&mut tx, tenant, &version, from).await? {
         return Err(StateError::Changed);
@@ -185,7 +201,10 @@ async fn settle(
     tx.commit().await?;
     match obstacle {
         None => Ok(()),
-        Some(reason) => Err(StateError::Quarantined { id: id.to_string(), reason }),
+        Some(reason) => Err(StateError::Quarantined {
+            id: id.to_string(),
+            reason,
+        }),
     }
 }
 
@@ -203,10 +222,12 @@ async fn obstacle(
     }
     let current = current_of(tx, tenant, workspace).await?;
     let current = current.as_ref().map(StateVersion::identity);
-    Ok(match judge(current, prepared.identity(announced), version.forced) {
-        Verdict::Accept | Verdict::Duplicate => None,
-        Verdict::Refuse(refusal) => Some(refusal.to_string()),
-    })
+    Ok(
+        match judge(current, prepared.identity(announced), version.forced) {
+            Verdict::Accept | Verdict::Duplicate => None,
+            Verdict::Refuse(refusal) => Some(refusal.to_string()),
+        },
+    )
 }
 
 /// Ends an announcement whose bytes were wrong.
@@ -233,7 +254,10 @@ pub(super) async fn take_json(
     body: impl AsyncRead + Send + Unpin,
 ) -> Result<()> {
     let (version, tenant) = load(app, id).await?;
-    if !matches!(version.status, StateStatus::Pending | StateStatus::Finalized) {
+    if !matches!(
+        version.status,
+        StateStatus::Pending | StateStatus::Finalized
+    ) {
         return Err(StateError::UploadClosed);
     }
     let limit = app.installation.limits.state;
@@ -247,7 +271,11 @@ pub(super) async fn take_json(
     let (version, _) = load(app, id).await?;
     let known = version.json_blob_id.ok_or(StateError::UploadClosed)?;
     let known = objects::open(app, &tenant, &known).await?;
-    if known.sha256() == stored.sha256 { Ok(()) } else { Err(StateError::UploadClosed) }
+    if known.sha256() == stored.sha256 {
+        Ok(())
+    } else {
+        Err(StateError::UploadClosed)
+    }
 }
 
 /// Ends announcements whose time has run out, in all accounts. No input but time: made for a

@@ -31,7 +31,11 @@ pub(crate) struct Switches {
 
 impl Switches {
     fn check_write(&self) -> Result<()> {
-        if self.writes_fail.load(Ordering::SeqCst) { Err(broken()) } else { Ok(()) }
+        if self.writes_fail.load(Ordering::SeqCst) {
+            Err(broken())
+        } else {
+            Ok(())
+        }
     }
 
     fn check_read(&self) -> Result<()> {
@@ -47,7 +51,10 @@ impl Switches {
 }
 
 fn broken() -> Error {
-    Error::Generic { store: "flaky", source: "broken on purpose".into() }
+    Error::Generic {
+        store: "flaky",
+        source: "broken on purpose".into(),
+    }
 }
 
 #[derive(Debug)]
@@ -67,7 +74,14 @@ impl Flaky {
             reads_left: AtomicI64::new(-1),
             written: AtomicU64::new(0),
         });
-        (Self { inner, switches: Arc::clone(&switches), _directory: directory }, switches)
+        (
+            Self {
+                inner,
+                switches: Arc::clone(&switches),
+                _directory: directory,
+            },
+            switches,
+        )
     }
 }
 
@@ -86,7 +100,9 @@ impl ObjectStore for Flaky {
         options: PutOptions,
     ) -> Result<PutResult> {
         self.switches.check_write()?;
-        self.switches.written.fetch_add(payload.content_length() as u64, Ordering::SeqCst);
+        self.switches
+            .written
+            .fetch_add(payload.content_length() as u64, Ordering::SeqCst);
         self.inner.put_opts(to, payload, options).await
     }
 
@@ -97,7 +113,10 @@ impl ObjectStore for Flaky {
     ) -> Result<Box<dyn MultipartUpload>> {
         self.switches.check_write()?;
         let inner = self.inner.put_multipart_opts(to, options).await?;
-        Ok(Box::new(FlakyUpload { inner, switches: Arc::clone(&self.switches) }))
+        Ok(Box::new(FlakyUpload {
+            inner,
+            switches: Arc::clone(&self.switches),
+        }))
     }
 
     async fn get_opts(&self, from: &Path, options: GetOptions) -> Result<GetResult> {

@@ -21,7 +21,9 @@ const SIZE: usize = 48 * MIB;
 
 /// A state of `SIZE` bytes in a few hundred resources.
 fn large(serial: i64) -> String {
-    let noise: Vec<u8> = std::iter::repeat_with(rand::random).take(96 * 1024).collect();
+    let noise: Vec<u8> = std::iter::repeat_with(rand::random)
+        .take(96 * 1024)
+        .collect();
     let noise = STANDARD.encode(noise);
     let mut text = format!(
         r#"{{"version":4,"terraform_version":"1.11.4","serial":{serial},"lineage":"l","outputs":{{}},"resources":["#
@@ -49,12 +51,19 @@ struct Watched {
 impl Watched {
     fn new(switches: &Arc<Switches>) -> Self {
         let before = switches.written.load(Ordering::SeqCst);
-        Self { switches: Arc::clone(switches), before, samples: Arc::default() }
+        Self {
+            switches: Arc::clone(switches),
+            before,
+            samples: Arc::default(),
+        }
     }
 
     fn body(&self, text: String) -> Body {
-        let (samples, switches, before) =
-            (Arc::clone(&self.samples), Arc::clone(&self.switches), self.before);
+        let (samples, switches, before) = (
+            Arc::clone(&self.samples),
+            Arc::clone(&self.switches),
+            self.before,
+        );
         let text = Bytes::from(text);
         let pieces = (0..text.len()).step_by(64 * 1024).map(move |at| {
             let written = switches.written.load(Ordering::SeqCst) - before;
@@ -70,7 +79,10 @@ impl Watched {
         let written = (self.switches.written.load(Ordering::SeqCst) - self.before) as f64;
         let ratio = length as f64 / written;
         let samples = self.samples.lock();
-        samples.iter().map(|(given, seen)| *given as f64 - *seen as f64 * ratio).fold(0.0, f64::max)
+        samples
+            .iter()
+            .map(|(given, seen)| *given as f64 - *seen as f64 * ratio)
+            .fold(0.0, f64::max)
     }
 }
 
@@ -90,8 +102,15 @@ async fn setup(db: Db) -> (TestApp, Team, Arc<Switches>) {
 async fn check_current(app: &TestApp, team: &Team, content: &str) {
     let now = current(app, team).await.expect(200);
     assert_eq!(now.attribute("size"), content.len());
-    let raw = app.get(url(&now, "hosted-state-download-url")).by(&team.admin).await.expect(200);
-    assert!(raw.body == content.as_bytes(), "what is read is what was written");
+    let raw = app
+        .get(url(&now, "hosted-state-download-url"))
+        .by(&team.admin)
+        .await
+        .expect(200);
+    assert!(
+        raw.body == content.as_bytes(),
+        "what is read is what was written"
+    );
 }
 
 async fn uploaded(db: Db) {
@@ -110,9 +129,13 @@ async fn uploaded(db: Db) {
     // Going back to it copies it as a stream too.
     let first = announced.id();
     super::push(&app, &team, 2, "l", "small").await;
-    let made = app.patch(workspace_path(&team, "state-versions")).by(&team.admin)
-        .json(&serde_json::json!({ "data": { "relationships": { "rollback-state-version": {
-            "data": { "type": "state-versions", "id": first } } } } }))
+    let made = app
+        .patch(workspace_path(&team, "state-versions"))
+        .by(&team.admin)
+        .json(
+            &serde_json::json!({ "data": { "relationships": { "rollback-state-version": {
+            "data": { "type": "state-versions", "id": first } } } } }),
+        )
         .await
         .expect(201);
     assert_eq!(made.attribute("serial"), 3);
@@ -121,7 +144,10 @@ async fn uploaded(db: Db) {
 async fn inline(db: Db) {
     let (app, team, switches) = setup(db).await;
     let content = large(1);
-    let body = format!(r#"{{"data":{{"attributes":{{"state":"{}"}}}}}}"#, STANDARD.encode(&content));
+    let body = format!(
+        r#"{{"data":{{"attributes":{{"state":"{}"}}}}}}"#,
+        STANDARD.encode(&content)
+    );
     let length = body.len();
     let watched = Watched::new(&switches);
     app.post(workspace_path(&team, "state-versions"))

@@ -61,11 +61,15 @@ fn workspace_path(team: &Team, rest: &str) -> String {
 }
 
 async fn lock(app: &TestApp, team: &Team, user: &TestUser) -> Answer {
-    app.post(workspace_path(team, "actions/lock")).by(user).await
+    app.post(workspace_path(team, "actions/lock"))
+        .by(user)
+        .await
 }
 
 async fn unlock(app: &TestApp, team: &Team, user: &TestUser) -> Answer {
-    app.post(workspace_path(team, "actions/unlock")).by(user).await
+    app.post(workspace_path(team, "actions/unlock"))
+        .by(user)
+        .await
 }
 
 async fn create(app: &TestApp, team: &Team, who: &TestUser, attributes: Value) -> Answer {
@@ -81,38 +85,68 @@ fn announcement(content: &str, serial: i64, lineage: &str) -> Value {
 }
 
 async fn announce(app: &TestApp, team: &Team, content: &str, serial: i64, lineage: &str) -> Answer {
-    create(app, team, &team.admin, announcement(content, serial, lineage)).await
+    create(
+        app,
+        team,
+        &team.admin,
+        announcement(content, serial, lineage),
+    )
+    .await
 }
 
 async fn inline(app: &TestApp, team: &Team, content: &str) -> Answer {
-    create(app, team, &team.admin, json!({ "state": STANDARD.encode(content) })).await
+    create(
+        app,
+        team,
+        &team.admin,
+        json!({ "state": STANDARD.encode(content) }),
+    )
+    .await
 }
 
 /// The path of an absolute URL of ours in an attribute.
 fn url(answer: &Answer, name: &str) -> String {
     let url = answer.attribute(name);
     let url = url.as_str().unwrap_or_else(|| panic!("{name} is {url}"));
-    url.strip_prefix("https://terrane.test").expect("an absolute URL of ours").to_owned()
+    url.strip_prefix("https://terrane.test")
+        .expect("an absolute URL of ours")
+        .to_owned()
 }
 
 async fn upload(app: &TestApp, path: &str, content: &str) -> Answer {
-    app.put(path).body("application/octet-stream", content.to_owned()).await
+    app.put(path)
+        .body("application/octet-stream", content.to_owned())
+        .await
 }
 
 /// Announces and uploads, as the CLI does.
-async fn push(app: &TestApp, team: &Team, serial: i64, lineage: &str, mark: &str) -> StateVersionId {
+async fn push(
+    app: &TestApp,
+    team: &Team,
+    serial: i64,
+    lineage: &str,
+    mark: &str,
+) -> StateVersionId {
     let content = state(serial, lineage, mark);
-    let announced = announce(app, team, &content, serial, lineage).await.expect(201);
-    upload(app, &url(&announced, "hosted-state-upload-url"), &content).await.expect(200);
+    let announced = announce(app, team, &content, serial, lineage)
+        .await
+        .expect(201);
+    upload(app, &url(&announced, "hosted-state-upload-url"), &content)
+        .await
+        .expect(200);
     announced.id().parse().unwrap()
 }
 
 async fn current(app: &TestApp, team: &Team) -> Answer {
-    app.get(workspace_path(team, "current-state-version")).by(&team.admin).await
+    app.get(workspace_path(team, "current-state-version"))
+        .by(&team.admin)
+        .await
 }
 
 async fn version(app: &TestApp, team: &Team, id: &impl ToString) -> Answer {
-    app.get(format!("/api/v2/state-versions/{}", id.to_string())).by(&team.admin).await
+    app.get(format!("/api/v2/state-versions/{}", id.to_string()))
+        .by(&team.admin)
+        .await
 }
 
 /// Makes `run` one that is applying: its job is leased under epoch 1, and it holds the workspace.
@@ -165,8 +199,9 @@ async fn bring(
     serial: i64,
     lineage: &str,
 ) -> Result<Disposition, StateError> {
-    let stored =
-        objects::put(app, &grant.tenant, "state", content.as_bytes(), u64::MAX).await.unwrap();
+    let stored = objects::put(app, &grant.tenant, "state", content.as_bytes(), u64::MAX)
+        .await
+        .unwrap();
     let announced = Announced {
         serial,
         lineage: lineage.to_owned(),

@@ -7,7 +7,8 @@ use tokio::io::AsyncReadExt;
 use vault::sealed::{RecipientPublicKey, seal_to};
 
 use super::{
-    applying, bring, current, grant, hold, lock, push, set, setup, state, unlock, version, workspace_path,
+    applying, bring, current, grant, hold, lock, push, set, setup, state, unlock, version,
+    workspace_path,
 };
 use crate::objects;
 use crate::schema::MIGRATOR;
@@ -17,18 +18,28 @@ use crate::testing::{Answer, Team, TestApp, TestRun, TestUser};
 async fn roll_back(app: &TestApp, team: &Team, to: &impl ToString) -> Answer {
     app.patch(workspace_path(team, "state-versions"))
         .by(&team.admin)
-        .json(&json!({ "data": { "type": "state-versions", "relationships": {
+        .json(
+            &json!({ "data": { "type": "state-versions", "relationships": {
             "rollback-state-version": { "data": {
-                "type": "state-versions", "id": to.to_string() } } } } }))
+                "type": "state-versions", "id": to.to_string() } } } } }),
+        )
         .await
 }
 
 async fn promote(app: &TestApp, id: &impl ToString, who: &TestUser) -> Answer {
-    app.post(format!("/api/v2/state-versions/{}/actions/promote", id.to_string())).by(who).await
+    app.post(format!(
+        "/api/v2/state-versions/{}/actions/promote",
+        id.to_string()
+    ))
+    .by(who)
+    .await
 }
 
 async fn content(app: &TestApp, team: &Team, id: &str) -> Value {
-    let raw = app.get(format!("/api/v2/state-versions/{id}/download")).by(&team.admin).await;
+    let raw = app
+        .get(format!("/api/v2/state-versions/{id}/download"))
+        .by(&team.admin)
+        .await;
     serde_json::from_slice(&raw.expect(200).body).unwrap()
 }
 
@@ -41,11 +52,21 @@ async fn quarantined(
     mark: &str,
 ) -> (String, TestRun) {
     let run = applying(app, team).await;
-    let stale = RunStateGrant { epoch: 0, ..grant(team, &run) };
+    let stale = RunStateGrant {
+        epoch: 0,
+        ..grant(team, &run)
+    };
     let brought = bring(app, &stale, &state(serial, lineage, mark), serial, lineage).await;
-    let Disposition::Quarantined(id, _) = brought.unwrap() else { panic!("not in quarantine") };
-    set(app, "UPDATE workspaces SET lock_kind = NULL, lock_holder_id = NULL, locked_at = NULL
-        WHERE id = $1", team.workspace.id.as_str()).await;
+    let Disposition::Quarantined(id, _) = brought.unwrap() else {
+        panic!("not in quarantine")
+    };
+    set(
+        app,
+        "UPDATE workspaces SET lock_kind = NULL, lock_holder_id = NULL, locked_at = NULL
+        WHERE id = $1",
+        team.workspace.id.as_str(),
+    )
+    .await;
     (id.to_string(), run)
 }
 

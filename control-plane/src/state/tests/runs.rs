@@ -27,7 +27,10 @@ fn quarantined(disposition: Disposition) -> (StateVersionId, String) {
 }
 
 async fn kept(app: &TestApp, team: &Team) -> usize {
-    let list = app.get(workspace_path(team, "quarantined-states")).by(&team.admin).await;
+    let list = app
+        .get(workspace_path(team, "quarantined-states"))
+        .by(&team.admin)
+        .await;
     list.expect(200).data().as_array().unwrap().len()
 }
 

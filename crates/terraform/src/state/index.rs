@@ -175,7 +175,12 @@ fn raw<R: Read>(json: &mut Json<R>) -> Result<Raw, StateError> {
     let mut copy = Bounded::default();
     let mut writer = JsonStreamWriter::new(&mut copy);
     let copied = json.transfer_to(&mut writer).map_err(StateError::Copy);
-    let written = copied.and_then(|()| writer.finish_document().map(drop).map_err(StateError::Write));
+    let written = copied.and_then(|()| {
+        writer
+            .finish_document()
+            .map(drop)
+            .map_err(StateError::Write)
+    });
     if copy.full {
         return Err(StateError::TooMany {
             what: "bytes in one output",

@@ -14,7 +14,10 @@ use super::reader::{MAX_DEPTH, expect};
 /// # Errors
 /// When it is no whole JSON object, or has no serial; what was written until then is no whole state.
 pub fn renumber(state: impl Read, serial: u64, out: &mut impl Write) -> Result<(), StateError> {
-    let settings = ReaderSettings { max_nesting_depth: Some(MAX_DEPTH), ..Default::default() };
+    let settings = ReaderSettings {
+        max_nesting_depth: Some(MAX_DEPTH),
+        ..Default::default()
+    };
     let mut json = JsonStreamReader::new_custom(state, settings);
     let mut copy = JsonStreamWriter::new(out);
     let mut numbered = false;
@@ -52,10 +55,22 @@ mod tests {
     fn only_the_serial_changes() {
         let mut copy = Vec::new();
         renumber(STATE.as_bytes(), 42, &mut copy).unwrap();
-        let (before, after) = (read(STATE.as_bytes()).unwrap(), read(copy.as_slice()).unwrap());
-        assert_eq!(after.head, Head { serial: 42, ..before.head });
+        let (before, after) = (
+            read(STATE.as_bytes()).unwrap(),
+            read(copy.as_slice()).unwrap(),
+        );
+        assert_eq!(
+            after.head,
+            Head {
+                serial: 42,
+                ..before.head
+            }
+        );
         assert_eq!(after.resources, before.resources);
-        assert!(String::from_utf8(copy).unwrap().contains("2.50"), "numbers stay as written");
+        assert!(
+            String::from_utf8(copy).unwrap().contains("2.50"),
+            "numbers stay as written"
+        );
     }
 
     #[test]
