@@ -1,14 +1,12 @@
 //! The composition root: what every use case may reach.
 
-use std::sync::Arc;
-
 use blob::BlobStore;
 use db::Db;
-use tokio::sync::Notify;
 use url::Url;
 use vault::Signer;
 
 use crate::clock::Clock;
+use crate::supervise::Wake;
 use crate::tenancy::Keyring;
 
 /// Facts of this installation that use cases need.
@@ -49,7 +47,12 @@ pub struct Timing {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { configuration: 256 << 20, state: 1 << 30, artefact: 2 << 30, log: 256 << 20 }
+        Self {
+            configuration: 256 << 20,
+            state: 1 << 30,
+            artefact: 2 << 30,
+            log: 256 << 20,
+        }
     }
 }
 
@@ -67,29 +70,15 @@ impl Default for Timing {
     }
 }
 
-/// A wake-up for a reconciler: coalesced, and never needed for correctness.
-#[derive(Debug, Default, Clone)]
-pub struct Signal(Arc<Notify>);
-
-impl Signal {
-    pub fn wake(&self) {
-        self.0.notify_one();
-    }
-
-    pub async fn woken(&self) {
-        self.0.notified().await;
-    }
-}
-
 /// What wakes whom inside this process.
-#[derive(Debug, Default, Clone)]
+#[derive(Default, Clone)]
 pub struct Signals {
     /// A run may have become startable.
-    pub queue: Signal,
+    pub queue: Wake,
     /// A job may have become offerable, or a runner free.
-    pub dispatch: Signal,
+    pub dispatch: Wake,
     /// A log phase ended and can be compacted.
-    pub logs: Signal,
+    pub logs: Wake,
 }
 
 /// Everything a use case may reach. Cloned by reference only.
@@ -106,6 +95,9 @@ pub struct App {
 impl App {
     /// An absolute URL of this control plane; `path` starts with `/`.
     pub fn url(&self, path: &str) -> String {
-        format!("{}{path}", self.installation.public_url.as_str().trim_end_matches('/'))
+        format!(
+            "{}{path}",
+            self.installation.public_url.as_str().trim_end_matches('/')
+        )
     }
 }

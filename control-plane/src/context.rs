@@ -86,7 +86,12 @@ pub struct Context {
 
 impl Context {
     pub fn new(actor: Actor, clock: Clock) -> Self {
-        Self { actor, request_id: RequestId::random(), source_address: None, clock }
+        Self {
+            actor,
+            request_id: RequestId::random(),
+            source_address: None,
+            clock,
+        }
     }
 
     /// The same for a caller that a use case has identified itself, as signing in does.

@@ -2,10 +2,13 @@
 //!
 //! Domain slices, each of which may call those before it; what must flow the other way is an event:
 //! audit < tenancy < iam < workspaces < variables < state < runners < runs. Beside them stand the
-//! composition root ([`app`]), the caller's [`context`], and the edges ([`http`], `rpc`).
+//! composition root ([`app`]), the caller's [`context`], and the edges ([`http`], [`rpc`]). Around all
+//! that lies the shell: the commands ([`cli`]), the [`config`], the listeners ([`serve`]) and the
+//! owner of all tasks ([`supervise`]).
 
 pub mod app;
 pub mod audit;
+pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod context;
@@ -13,6 +16,8 @@ pub mod http;
 pub mod iam;
 pub mod objects;
 pub mod problem;
+pub mod rpc;
+pub mod runners;
 pub mod runs;
 pub mod schema;
 pub mod serve;

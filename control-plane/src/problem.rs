@@ -48,11 +48,19 @@ pub trait Problem: Error + Send + Sync + 'static {
 
 impl Problem for Denied {
     fn code(&self) -> &'static str {
-        if self.visible { "access.denied" } else { "request.not-found" }
+        if self.visible {
+            "access.denied"
+        } else {
+            "request.not-found"
+        }
     }
 
     fn kind(&self) -> Kind {
-        if self.visible { Kind::Forbidden } else { Kind::NotFound }
+        if self.visible {
+            Kind::Forbidden
+        } else {
+            Kind::NotFound
+        }
     }
 
     fn denied(&self) -> Option<&Denied> {

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use md5::{Digest, Md5};
 use reqwest::{Client, Method};
 use serde_json::{Value, json};
 
@@ -148,6 +149,26 @@ impl Api {
             .unwrap()
             .to_owned();
         self.get(&url).await.expect(200).json
+    }
+
+    /// Locks the workspace, gives it this state, and unlocks it.
+    pub async fn push_state(&self, workspace: &str, state: &[u8], serial: u64, lineage: &str) {
+        let act = |action: &str| format!("workspaces/{workspace}/actions/{action}");
+        self.post(&act("lock"), json!({"reason": "test"}))
+            .await
+            .expect(200);
+        let body = json!({"data": {"type": "state-versions", "attributes": {
+            "serial": serial, "lineage": lineage, "md5": hex::encode(Md5::digest(state))}}});
+        let path = format!("workspaces/{workspace}/state-versions");
+        let version = self.post(&path, body).await.expect(201);
+        let url = version
+            .attribute("hosted-state-upload-url")
+            .as_str()
+            .unwrap()
+            .to_owned();
+        let uploaded = self.put(&url, state.to_vec()).await;
+        assert!(uploaded.status < 300, "{uploaded:?}");
+        self.post(&act("unlock"), json!({})).await.expect(200);
     }
 
     /// Packs `files`, uploads them as a configuration version, and waits until it is there.

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
 use crate::server::binaries;
-use crate::{Dev, kill_now, wait};
+use crate::{Dev, Options, kill_now, wait};
 
 /// One runner with its data directory below the server's scratch directory.
 pub struct Runner {
@@ -14,29 +14,29 @@ pub struct Runner {
     gateway: String,
     token_file: PathBuf,
     name: String,
-    executor: &'static str,
+    options: Options,
     log: PathBuf,
 }
 
 impl Runner {
     /// Joins the server's default pool.
     pub fn start(dev: &Dev, name: &str) -> Self {
-        Self::start_with(dev, name, "process")
+        Self::start_with(dev, name, &Options::default())
     }
 
-    pub fn start_with(dev: &Dev, name: &str, executor: &'static str) -> Self {
+    pub fn start_with(dev: &Dev, name: &str, options: &Options) -> Self {
         let directory = dev.scratch().join(format!("runner-{name}"));
         let gateway = dev.facts.gateway.clone();
         let token_file = dev.facts.runner_token_file.clone();
         let log = dev.scratch().join("stderr.log");
-        let child = spawn(&directory, &gateway, &token_file, name, executor, &log);
+        let child = spawn(&directory, &gateway, &token_file, name, options, &log);
         Self {
             child,
             directory,
             gateway,
             token_file,
             name: name.to_owned(),
-            executor,
+            options: options.clone(),
             log,
         }
     }
@@ -75,7 +75,7 @@ impl Runner {
             &self.gateway,
             &self.token_file,
             &self.name,
-            self.executor,
+            &self.options,
             &self.log,
         );
     }
@@ -97,19 +97,26 @@ fn spawn(
     gateway: &str,
     token_file: &PathBuf,
     name: &str,
-    executor: &str,
+    options: &Options,
     log: &PathBuf,
 ) -> Child {
     let log = File::options().create(true).append(true).open(log).unwrap();
     let mut command = Command::new(binaries().join("terrane-runner"));
-    command.args(["--gateway", gateway, "--name", name, "--executor", executor]);
+    command.args([
+        "--gateway",
+        gateway,
+        "--name",
+        name,
+        "--executor",
+        options.executor,
+    ]);
     command
         .arg("--token-file")
         .arg(token_file)
         .arg("--data-dir")
         .arg(directory);
     command.env(
-        "TERRANE_RUNNER_PROVIDER_MIRROR",
+        "TERRANE_RUNNER_MIRROR",
         testkit::programs::provider_mirror(),
     );
     command

@@ -221,7 +221,7 @@ fn spawn(
         .args(&options.arguments)
         .envs(options.environment.iter().cloned());
     command.env(
-        "TERRANE_RUNNER_PROVIDER_MIRROR",
+        "TERRANE_RUNNER_MIRROR",
         testkit::programs::provider_mirror(),
     );
     command

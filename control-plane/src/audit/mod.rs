@@ -50,11 +50,7 @@ pub async fn record(
 ///
 /// # Errors
 /// The database's own.
-pub async fn record_denial(
-    db: &db::Db,
-    ctx: &Context,
-    denied: &Denied,
-) -> Result<(), db::Error> {
+pub async fn record_denial(db: &db::Db, ctx: &Context, denied: &Denied) -> Result<(), db::Error> {
     let record = Record {
         id: AuditId::random(),
         at: ctx.now(),

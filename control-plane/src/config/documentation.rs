@@ -20,7 +20,8 @@ This page is generated from the definitions in `control-plane/src/config/section
 anew, run `UPDATE_DOCS=1 cargo test -p control-plane configuration_page`.
 ";
 
-pub(super) fn page() -> String {
+/// Every setting, as a page of Markdown.
+pub fn page() -> String {
     let mut page = HEAD.to_owned();
     for section in Config::SECTIONS {
         write_section(&mut page, section);

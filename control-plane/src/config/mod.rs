@@ -22,6 +22,7 @@ mod tests;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+pub use documentation::page as documentation;
 pub use layers::Layers;
 pub use sections::Config;
 pub use values::{AddressRange, BlobKind, Url};

@@ -113,25 +113,22 @@ section! {
         /// `state-uncertain`.
         out_of_contact_minutes: u32 = "15",
         /// How long a plan or an apply may take.
-        timeout_minutes: u32 = "120",
-        /// Plans and applies at a time, per account.
-        account_concurrency: u32 = "10",
+        timeout_minutes: u32 = "1440",
     }
 }
 
 section! {
     /// What a client may send, and how slowly.
     Limits = "limits" {
-        /// Largest request that is not an upload, in bytes.
-        max_request_bytes: u64 = "1048576",
         /// Largest uploaded configuration archive, in bytes.
-        max_configuration_bytes: u64 = "104857600",
+        max_configuration_bytes: u64 = "268435456",
         /// Largest state, in bytes.
-        max_state_bytes: u64 = "536870912",
-        /// How long a client may take to send the head of a request.
-        header_timeout_seconds: u32 = "10",
-        /// How long a request that is not an upload, a download or a stream may take.
-        request_timeout_seconds: u32 = "60",
+        max_state_bytes: u64 = "1073741824",
+        /// Largest log of a plan or an apply, in bytes; what comes after it is left out.
+        max_log_bytes: u64 = "268435456",
+        /// How long a client may take to send the head of a request, and may keep a connection
+        /// without one.
+        header_timeout_seconds: u32 = "30",
     }
 }
 

@@ -9,15 +9,25 @@ pub(super) fn check(config: &Config, reader: &mut Reader) {
     check_blobs(config, reader);
     check_database(config, reader);
     check_numbers(config, reader);
-    if config.keys.installation_key.is_none() {
-        reader.mistake(
-            "keys.installation_key",
-            "must be set, here or as keys.installation_key_file; make one with \
-             `openssl rand -base64 32` and keep a copy apart from the backups",
-        );
-    }
+    check_key(config, reader);
     if let Err(error) = telemetry::logs::check_filter(&config.log.filter) {
         reader.mistake("log.filter", error.to_string());
+    }
+}
+
+fn check_key(config: &Config, reader: &mut Reader) {
+    const SETTING: &str = "keys.installation_key";
+    match &config.keys.installation_key {
+        None => reader.mistake(
+            SETTING,
+            "must be set, here or as keys.installation_key_file; make one with \
+             `openssl rand -base64 32` and keep a copy apart from the backups",
+        ),
+        Some(text) => {
+            if let Err(error) = vault::InstallationKey::parse(text.expose()) {
+                reader.mistake(SETTING, error.to_string());
+            }
+        }
     }
 }
 
@@ -135,11 +145,6 @@ fn check_numbers(config: &Config, reader: &mut Reader) {
             u64::from(config.runs.timeout_minutes),
         ),
         (
-            "runs.account_concurrency",
-            u64::from(config.runs.account_concurrency),
-        ),
-        ("limits.max_request_bytes", config.limits.max_request_bytes),
-        (
             "limits.max_configuration_bytes",
             config.limits.max_configuration_bytes,
         ),
@@ -148,10 +153,7 @@ fn check_numbers(config: &Config, reader: &mut Reader) {
             "limits.header_timeout_seconds",
             u64::from(config.limits.header_timeout_seconds),
         ),
-        (
-            "limits.request_timeout_seconds",
-            u64::from(config.limits.request_timeout_seconds),
-        ),
+        ("limits.max_log_bytes", config.limits.max_log_bytes),
     ];
     for (setting, _) in at_least_one.into_iter().filter(|(_, number)| *number == 0) {
         reader.mistake(setting, "must be at least 1");

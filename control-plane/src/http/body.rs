@@ -24,8 +24,11 @@ pub fn parse_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
         let path = error.path().to_string();
         let inner = error.into_inner();
         if inner.is_data() {
-            let pointer =
-                if path == "." { "/".to_owned() } else { format!("/{}", path.replace('.', "/")) };
+            let pointer = if path == "." {
+                "/".to_owned()
+            } else {
+                format!("/{}", path.replace('.', "/"))
+            };
             ApiError::new(Kind::Invalid, "request.invalid-field", inner.to_string()).at(pointer)
         } else {
             ApiError::new(
@@ -41,7 +44,11 @@ pub fn parse_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
 fn has_nul(bytes: &[u8]) -> bool {
     let mut rest = bytes;
     while let Some(at) = rest.windows(6).position(|it| it == br"\u0000") {
-        let escapes = rest[..at].iter().rev().take_while(|byte| **byte == b'\\').count();
+        let escapes = rest[..at]
+            .iter()
+            .rev()
+            .take_while(|byte| **byte == b'\\')
+            .count();
         if escapes % 2 == 0 {
             return true;
         }
@@ -51,14 +58,16 @@ fn has_nul(bytes: &[u8]) -> bool {
 }
 
 async fn read<S: Send + Sync>(request: Request, state: &S) -> Result<Bytes, ApiError> {
-    Bytes::from_request(request, state).await.map_err(|rejection| {
-        let kind = if rejection.status() == http::StatusCode::PAYLOAD_TOO_LARGE {
-            Kind::TooLarge
-        } else {
-            Kind::Malformed
-        };
-        ApiError::new(kind, "request.unreadable-body", rejection.body_text())
-    })
+    Bytes::from_request(request, state)
+        .await
+        .map_err(|rejection| {
+            let kind = if rejection.status() == http::StatusCode::PAYLOAD_TOO_LARGE {
+                Kind::TooLarge
+            } else {
+                Kind::Malformed
+            };
+            ApiError::new(kind, "request.unreadable-body", rejection.body_text())
+        })
 }
 
 /// A JSON:API request body with attributes `A`; see [`InputData`].

@@ -11,6 +11,7 @@ use http::request::Parts;
 
 use super::error::ApiError;
 use crate::app::App;
+use crate::context::Actor;
 use crate::context::{Context, Origin};
 use crate::iam;
 use crate::problem::Kind;
@@ -30,9 +31,17 @@ fn bearer(parts: &Parts) -> Option<&str> {
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
 }
 
+/// A caller of this same process, already known: what a job asks through its runner. It can't come
+/// from outside, because no request brings extensions along.
+#[derive(Debug, Clone)]
+pub struct InProcessActor(pub Actor);
+
 /// The address the connection came from.
 fn source_address(parts: &Parts) -> Option<IpAddr> {
-    parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip())
+    parts
+        .extensions
+        .get::<ConnectInfo<SocketAddr>>()
+        .map(|info| info.0.ip())
 }
 
 fn origin(parts: &Parts) -> Origin {
@@ -57,8 +66,15 @@ impl FromRequestParts<Arc<App>> for Context {
         parts: &mut Parts,
         app: &Arc<App>,
     ) -> Result<Self, Self::Rejection> {
-        let token = bearer(parts).ok_or_else(unauthenticated)?;
-        let actor = iam::authenticate(app, token).await?.ok_or_else(unauthenticated)?;
+        let actor = match parts.extensions.get::<InProcessActor>() {
+            Some(InProcessActor(actor)) => actor.clone(),
+            None => {
+                let token = bearer(parts).ok_or_else(unauthenticated)?;
+                iam::authenticate(app, token)
+                    .await?
+                    .ok_or_else(unauthenticated)?
+            }
+        };
         let ctx = Self::from_origin(actor, &origin(parts), app.clock.clone());
         if let Some(slot) = parts.extensions.get::<super::headers::CallerSlot>() {
             slot.fill(ctx.clone());

@@ -22,7 +22,10 @@ pub(super) fn api_routes() -> OpenApiRouter<Arc<App>> {
 }
 
 pub(super) fn root_routes() -> OpenApiRouter<Arc<App>> {
-    OpenApiRouter::new().routes(routes!(discovery)).routes(routes!(alive)).routes(routes!(ready))
+    OpenApiRouter::new()
+        .routes(routes!(discovery))
+        .routes(routes!(alive))
+        .routes(routes!(ready))
 }
 
 /// Names the services of this host.
@@ -67,6 +70,9 @@ async fn ready(State(app): State<Arc<App>>) -> (StatusCode, &'static str) {
     };
     match answers.await {
         Ok(_) => (StatusCode::OK, "ready\n"),
-        Err(_) => (StatusCode::SERVICE_UNAVAILABLE, "the database does not answer\n"),
+        Err(_) => (
+            StatusCode::SERVICE_UNAVAILABLE,
+            "the database does not answer\n",
+        ),
     }
 }

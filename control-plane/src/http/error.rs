@@ -59,7 +59,14 @@ pub struct ErrorSource {
 impl ApiError {
     pub fn new(kind: Kind, code: &'static str, detail: impl Into<String>) -> Self {
         let (status, title) = status_of(kind);
-        Self { status, code, title, detail: detail.into(), pointer: None, denied: None }
+        Self {
+            status,
+            code,
+            title,
+            detail: detail.into(),
+            pointer: None,
+            denied: None,
+        }
     }
 
     pub fn at(mut self, pointer: impl Into<String>) -> Self {
@@ -78,7 +85,11 @@ impl ApiError {
 
     /// The answer for what is absent or not visible.
     pub fn not_found() -> Self {
-        Self::new(Kind::NotFound, "request.not-found", "not found, or not visible to this token")
+        Self::new(
+            Kind::NotFound,
+            "request.not-found",
+            "not found, or not visible to this token",
+        )
     }
 }
 
@@ -104,10 +115,17 @@ impl<E: Problem> From<E> for ApiError {
         answer.denied = error.denied().cloned();
         if kind == Kind::NotFound {
             // The same words for what is absent and for what may not be seen.
-            return Self { denied: answer.denied, ..Self::not_found() };
+            return Self {
+                denied: answer.denied,
+                ..Self::not_found()
+            };
         }
         if matches!(kind, Kind::Internal | Kind::Unavailable) {
-            tracing::error!(code = error.code(), error = chain(&error), "a request failed");
+            tracing::error!(
+                code = error.code(),
+                error = chain(&error),
+                "a request failed"
+            );
             answer.detail = match kind {
                 Kind::Unavailable => "the service is unavailable, try again shortly".to_owned(),
                 _ => "the server failed; its log has the cause under this request id".to_owned(),
@@ -140,7 +158,9 @@ impl IntoResponse for ApiError {
             }],
         };
         let mut response = (self.status, Json(body)).into_response();
-        response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(JSON_API));
+        response
+            .headers_mut()
+            .insert(header::CONTENT_TYPE, HeaderValue::from_static(JSON_API));
         if let Some(denied) = self.denied {
             response.extensions_mut().insert(denied);
         }

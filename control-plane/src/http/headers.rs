@@ -61,7 +61,10 @@ pub(super) async fn around(
     headers.insert("TFP-AppName", APP_NAME);
     headers.insert("X-TFE-Version", PRODUCT_VERSION);
     headers.insert("Cache-Control", HeaderValue::from_static("no-store"));
-    headers.insert("X-Content-Type-Options", HeaderValue::from_static("nosniff"));
+    headers.insert(
+        "X-Content-Type-Options",
+        HeaderValue::from_static("nosniff"),
+    );
     if let Ok(value) = HeaderValue::from_str(id.as_str()) {
         headers.insert("X-Request-Id", value);
     }

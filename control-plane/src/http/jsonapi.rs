@@ -56,8 +56,16 @@ impl<A> Resource<A> {
     }
 
     /// A to-one relationship; `None` is `data: null`.
-    pub fn to_one<I: ToString>(mut self, name: &'static str, kind: &'static str, id: Option<I>) -> Self {
-        let data = id.map(|id| Identifier { kind: kind.into(), id: id.to_string() });
+    pub fn to_one<I: ToString>(
+        mut self,
+        name: &'static str,
+        kind: &'static str,
+        id: Option<I>,
+    ) -> Self {
+        let data = id.map(|id| Identifier {
+            kind: kind.into(),
+            id: id.to_string(),
+        });
         self.relationships.insert(name, Relationship::One { data });
         self
     }
@@ -70,7 +78,10 @@ impl<A> Resource<A> {
     ) -> Self {
         let data = ids
             .into_iter()
-            .map(|id| Identifier { kind: kind.into(), id: id.to_string() })
+            .map(|id| Identifier {
+                kind: kind.into(),
+                id: id.to_string(),
+            })
             .collect();
         self.relationships.insert(name, Relationship::Many { data });
         self
@@ -111,7 +122,11 @@ pub struct Identifier {
 
 impl<T> Document<T> {
     pub fn of(data: T) -> Self {
-        Self { data, included: Vec::new(), meta: None }
+        Self {
+            data,
+            included: Vec::new(),
+            meta: None,
+        }
     }
 
     pub fn including(mut self, included: Vec<serde_json::Value>) -> Self {
@@ -122,14 +137,20 @@ impl<T> Document<T> {
 
 impl<T> Document<Vec<T>> {
     pub fn page(data: Vec<T>, pagination: Pagination) -> Self {
-        Self { data, included: Vec::new(), meta: Some(Meta { pagination }) }
+        Self {
+            data,
+            included: Vec::new(),
+            meta: Some(Meta { pagination }),
+        }
     }
 }
 
 impl<T: Serialize> IntoResponse for Document<T> {
     fn into_response(self) -> Response {
         let mut response = Json(self).into_response();
-        response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(JSON_API));
+        response
+            .headers_mut()
+            .insert(header::CONTENT_TYPE, HeaderValue::from_static(JSON_API));
         response
     }
 }

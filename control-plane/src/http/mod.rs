@@ -14,6 +14,7 @@ pub mod query;
 mod router;
 pub mod signed;
 
+pub use caller::InProcessActor;
 pub use discovery::{LOGIN_CLIENT, LOGIN_PORTS};
 pub use openapi::document;
 pub use router::{api, router};

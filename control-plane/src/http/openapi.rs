@@ -20,6 +20,9 @@ pub fn document() -> OpenApi {
         .components
         .get_or_insert_with(Default::default)
         .add_security_scheme("token", bearer);
-    document.security = Some(vec![SecurityRequirement::new::<_, [&str; 0], &str>("token", [])]);
+    document.security = Some(vec![SecurityRequirement::new::<_, [&str; 0], &str>(
+        "token",
+        [],
+    )]);
     document
 }

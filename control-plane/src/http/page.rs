@@ -23,7 +23,9 @@ impl Page {
     pub fn from_query(query: &Query) -> Result<Self, ApiError> {
         Ok(Self {
             number: positive(query, "page[number]")?.unwrap_or(1),
-            size: positive(query, "page[size]")?.unwrap_or(DEFAULT_SIZE).min(MAX_SIZE),
+            size: positive(query, "page[size]")?
+                .unwrap_or(DEFAULT_SIZE)
+                .min(MAX_SIZE),
         })
     }
 
@@ -37,7 +39,9 @@ impl Page {
 }
 
 fn positive(query: &Query, key: &'static str) -> Result<Option<i64>, ApiError> {
-    let Some(text) = query.get(key) else { return Ok(None) };
+    let Some(text) = query.get(key) else {
+        return Ok(None);
+    };
     match text.parse::<i64>() {
         Ok(0) => Ok(None),
         Ok(number) if number > 0 => Ok(Some(number)),
@@ -88,13 +92,32 @@ mod tests {
 
     #[test]
     fn the_last_page_has_no_next() {
-        let last = Pagination::new(Page { number: 3, size: 20 }, 41);
-        assert_eq!((last.total_pages, last.next_page, last.prev_page), (3, None, Some(2)));
+        let last = Pagination::new(
+            Page {
+                number: 3,
+                size: 20,
+            },
+            41,
+        );
+        assert_eq!(
+            (last.total_pages, last.next_page, last.prev_page),
+            (3, None, Some(2))
+        );
     }
 
     #[test]
     fn an_empty_list_is_one_page() {
-        assert_eq!(Pagination::new(Page { number: 1, size: 20 }, 0).total_pages, 1);
+        assert_eq!(
+            Pagination::new(
+                Page {
+                    number: 1,
+                    size: 20
+                },
+                0
+            )
+            .total_pages,
+            1
+        );
     }
 
     #[test]

@@ -12,24 +12,38 @@ pub struct Query(Vec<(String, String)>);
 
 impl Query {
     pub fn parse(text: &str) -> Self {
-        Self(url::form_urlencoded::parse(text.as_bytes()).into_owned().collect())
+        Self(
+            url::form_urlencoded::parse(text.as_bytes())
+                .into_owned()
+                .collect(),
+        )
     }
 
     /// The first value of `key`, unless it is empty.
     pub fn get(&self, key: &str) -> Option<&str> {
-        self.0.iter().find(|(k, v)| k == key && !v.is_empty()).map(|(_, v)| v.as_str())
+        self.0
+            .iter()
+            .find(|(k, v)| k == key && !v.is_empty())
+            .map(|(_, v)| v.as_str())
     }
 
     /// The comma-separated words of `key`.
     pub fn words(&self, key: &str) -> Vec<&str> {
         self.get(key)
-            .map(|text| text.split(',').map(str::trim).filter(|word| !word.is_empty()).collect())
+            .map(|text| {
+                text.split(',')
+                    .map(str::trim)
+                    .filter(|word| !word.is_empty())
+                    .collect()
+            })
             .unwrap_or_default()
     }
 
     /// Whether `include` names `what`, with underscores or dashes.
     pub fn includes(&self, what: &str) -> bool {
-        self.words("include").iter().any(|word| word.replace('-', "_") == what)
+        self.words("include")
+            .iter()
+            .any(|word| word.replace('-', "_") == what)
     }
 
     /// Pairs of `filter[tagged][I][key]` and `filter[tagged][I][value]`.
@@ -62,6 +76,8 @@ mod tests {
         );
         assert_eq!(query.words("search[tags]"), ["a", "b"]);
         assert_eq!(query.tagged(), [("env".to_owned(), None)]);
-        assert!(query.includes("task_stages") && query.includes("plan") && !query.includes("apply"));
+        assert!(
+            query.includes("task_stages") && query.includes("plan") && !query.includes("apply")
+        );
     }
 }

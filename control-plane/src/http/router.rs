@@ -39,10 +39,16 @@ pub fn router(app: Arc<App>) -> Router {
     let (routes, _) = api().split_for_parts();
     let around = ServiceBuilder::new()
         .layer(CatchPanicLayer::new())
-        .layer(axum::middleware::from_fn_with_state(Arc::clone(&app), headers::around))
+        .layer(axum::middleware::from_fn_with_state(
+            Arc::clone(&app),
+            headers::around,
+        ))
         .layer(CompressionLayer::new())
         .layer(axum::middleware::from_fn(patience::around))
         .layer(RequestBodyTimeoutLayer::new(patience::SILENCE))
         .layer(DefaultBodyLimit::max(MAX_JSON));
-    routes.fallback(|| async { ApiError::not_found() }).layer(around).with_state(app)
+    routes
+        .fallback(|| async { ApiError::not_found() })
+        .layer(around)
+        .with_state(app)
 }

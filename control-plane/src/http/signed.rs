@@ -44,12 +44,22 @@ fn message(purpose: Purpose, subject: &str, expires: i64) -> String {
 }
 
 /// An absolute URL that allows `purpose` on `subject` until `expires`.
-pub fn url(app: &App, purpose: Purpose, subject: impl ToString, expires: Option<Timestamp>) -> String {
+pub fn url(
+    app: &App,
+    purpose: Purpose,
+    subject: impl ToString,
+    expires: Option<Timestamp>,
+) -> String {
     let subject = subject.to_string();
     let expires = expires.map_or(0, |time| time.timestamp());
-    let signature =
-        URL_SAFE_NO_PAD.encode(app.signer.sign(message(purpose, &subject, expires).as_bytes()));
-    app.url(&format!("/_signed/{}/{subject}/{expires}/{signature}", purpose.word()))
+    let signature = URL_SAFE_NO_PAD.encode(
+        app.signer
+            .sign(message(purpose, &subject, expires).as_bytes()),
+    );
+    app.url(&format!(
+        "/_signed/{}/{subject}/{expires}/{signature}",
+        purpose.word()
+    ))
 }
 
 /// Checks what came in with such a URL.
@@ -63,8 +73,16 @@ pub fn verify(
     expires: i64,
     signature: &str,
 ) -> Result<(), ApiError> {
-    let bytes = URL_SAFE_NO_PAD.decode(signature).map_err(|_| ApiError::not_found())?;
-    let genuine = app.signer.verify(message(purpose, subject, expires).as_bytes(), &bytes);
+    let bytes = URL_SAFE_NO_PAD
+        .decode(signature)
+        .map_err(|_| ApiError::not_found())?;
+    let genuine = app
+        .signer
+        .verify(message(purpose, subject, expires).as_bytes(), &bytes);
     let fresh = expires == 0 || app.clock.now().timestamp() <= expires;
-    if genuine && fresh { Ok(()) } else { Err(ApiError::not_found()) }
+    if genuine && fresh {
+        Ok(())
+    } else {
+        Err(ApiError::not_found())
+    }
 }

@@ -83,7 +83,10 @@ async fn create_token(
     Path(id): Path<String>,
     Body(input): Body<TokenInput>,
 ) -> ApiResult<Created<Resource<TokenAttributes>>> {
-    let TokenInput { description, expired_at } = input.attributes;
+    let TokenInput {
+        description,
+        expired_at,
+    } = input.attributes;
     let description = description.unwrap_or_default();
     let (made, text) =
         service::create_token(&app, &ctx, &user_id(&id)?, description, expired_at).await?;

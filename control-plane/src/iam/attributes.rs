@@ -52,9 +52,7 @@ pub(super) struct UserPermissions {
 
 /// A user as a JSON:API object.
 pub(super) fn user(ctx: &Context, member: &Member) -> Resource<UserAttributes> {
-    let may = |permission| {
-        authorize(ctx, permission, Target::new("users", &member.id)).is_ok()
-    };
+    let may = |permission| authorize(ctx, permission, Target::new("users", &member.id)).is_ok();
     let own = ctx.actor.user().as_ref() == Some(&member.id);
     let administers = may(Permission::UsersUpdate);
     let attributes = UserAttributes {
@@ -67,7 +65,10 @@ pub(super) fn user(ctx: &Context, member: &Member) -> Resource<UserAttributes> {
         is_sso_login: false,
         v2_only: true,
         unconfirmed_email: None,
-        two_factor: TwoFactor { enabled: false, verified: false },
+        two_factor: TwoFactor {
+            enabled: false,
+            verified: false,
+        },
         permissions: UserPermissions {
             can_create_organizations: may(Permission::EnvironmentsCreate),
             can_change_email: false,

@@ -49,7 +49,9 @@ fn actor_of(token: Presented) -> Option<Actor> {
         }),
         TokenKind::Run => {
             // A run's token dies with its lease: another epoch is another runner.
-            token.job_epoch.filter(|epoch| Some(*epoch) == token.epoch)?;
+            token
+                .job_epoch
+                .filter(|epoch| Some(*epoch) == token.epoch)?;
             let run = token.run_id?;
             Some(Actor {
                 kind: ActorKind::Run,
@@ -71,7 +73,9 @@ fn actor_of(token: Presented) -> Option<Actor> {
 
 async fn note_use(app: &App, token: &Presented, now: Timestamp) -> Result<(), IamError> {
     if token.kind == TokenKind::User
-        && token.last_used_at.is_none_or(|at| now - at > LAST_USED_STEP)
+        && token
+            .last_used_at
+            .is_none_or(|at| now - at > LAST_USED_STEP)
     {
         let mut tx = app.db.begin().await?;
         store::touch(&mut tx, &token.id, now).await?;

@@ -21,7 +21,12 @@ pub struct Target {
 
 impl Target {
     pub fn new(kind: &'static str, id: impl ToString) -> Self {
-        Self { kind, id: id.to_string(), environment: None, workspace: None }
+        Self {
+            kind,
+            id: id.to_string(),
+            environment: None,
+            workspace: None,
+        }
     }
 
     pub fn in_environment(mut self, id: &EnvironmentId) -> Self {
@@ -54,7 +59,9 @@ impl Authorized {
 
 /// A refusal. The edge turns it into a response and an audit record.
 #[derive(Debug, Clone, thiserror::Error)]
-#[error("this needs the permission `{permission}`, which {actor} does not have on it; ask an administrator of the account")]
+#[error(
+    "this needs the permission `{permission}`, which {actor} does not have on it; ask an administrator of the account"
+)]
 pub struct Denied {
     pub permission: Permission,
     pub target: Target,
@@ -104,7 +111,12 @@ pub fn authorize(
     if allowed {
         Ok(Authorized { permission, target })
     } else {
-        Err(Denied { permission, target, actor: actor.name.clone(), visible })
+        Err(Denied {
+            permission,
+            target,
+            actor: actor.name.clone(),
+            visible,
+        })
     }
 }
 
@@ -143,7 +155,12 @@ mod tests {
 
     fn caller(kind: ActorKind, role: Option<Role>, run: Option<RunScope>) -> Context {
         let account = AccountId::random();
-        let actor = Actor { kind, role, run, ..Actor::system(&account, "someone") };
+        let actor = Actor {
+            kind,
+            role,
+            run,
+            ..Actor::system(&account, "someone")
+        };
         Context::new(actor, Clock::default())
     }
 
@@ -173,11 +190,19 @@ mod tests {
         };
         let ctx = caller(ActorKind::Run, None, Some(scope));
         let ask = |permission, workspace: &WorkspaceId| {
-            authorize(&ctx, permission, Target::new("workspaces", workspace).in_workspace(workspace))
+            authorize(
+                &ctx,
+                permission,
+                Target::new("workspaces", workspace).in_workspace(workspace),
+            )
         };
         assert!(ask(Permission::WorkspacesRead, &own).is_ok());
         assert!(ask(Permission::WorkspacesDelete, &own).unwrap_err().visible);
-        assert!(!ask(Permission::WorkspacesRead, &WorkspaceId::random()).unwrap_err().visible);
+        assert!(
+            !ask(Permission::WorkspacesRead, &WorkspaceId::random())
+                .unwrap_err()
+                .visible
+        );
     }
 
     #[test]

@@ -68,11 +68,16 @@ pub async fn bootstrap_in(
 ) -> Result<Bootstrapped, IamError> {
     password::check_rules(&input.password)?;
     let hash = password::hash(&input.password).await?;
-    if tenancy::default_account(tx).await.map_err(of_tenancy)?.is_some() {
+    if tenancy::default_account(tx)
+        .await
+        .map_err(of_tenancy)?
+        .is_some()
+    {
         return Err(IamError::AlreadySetUp);
     }
-    let account =
-        tenancy::create_account(app, tx, DEFAULT_ACCOUNT, true).await.map_err(of_tenancy)?;
+    let account = tenancy::create_account(app, tx, DEFAULT_ACCOUNT, true)
+        .await
+        .map_err(of_tenancy)?;
     let ctx = Context::new(Actor::system(&account.id, "bootstrap"), app.clock.clone());
     let (tenant, now) = (ctx.tenant(), ctx.now());
     tenancy::check_name(&input.environment).map_err(of_tenancy)?;
@@ -99,7 +104,13 @@ pub async fn bootstrap_in(
     let detail = json!({ "environment": environment.name, "user": member.id, "pool": pool });
     audit::record(tx, &ctx, &proof, "account.bootstrap", detail).await?;
     service::record_token(tx, &ctx, &proof, "token.create", &token).await?;
-    Ok(Bootstrapped { account, environment, user: member.id, token: text.text, pool })
+    Ok(Bootstrapped {
+        account,
+        environment,
+        user: member.id,
+        token: text.text,
+        pool,
+    })
 }
 
 fn of_tenancy(error: TenancyError) -> IamError {
@@ -111,6 +122,8 @@ fn of_tenancy(error: TenancyError) -> IamError {
         | TenancyError::Invalid { .. }
         | TenancyError::NotEmpty
         | TenancyError::DefaultProject
-        | TenancyError::Changed => IamError::FirstEnvironment { detail: error.to_string() },
+        | TenancyError::Changed => IamError::FirstEnvironment {
+            detail: error.to_string(),
+        },
     }
 }

@@ -71,6 +71,10 @@ impl Problem for IamError {
     }
 
     fn denied(&self) -> Option<&Denied> {
-        if let Self::Denied(denied) = self { Some(denied) } else { None }
+        if let Self::Denied(denied) = self {
+            Some(denied)
+        } else {
+            None
+        }
     }
 }

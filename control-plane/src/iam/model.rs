@@ -76,7 +76,9 @@ pub(super) fn fold_username(text: &str) -> String {
 pub(super) fn checked_username(text: &str) -> Result<String, IamError> {
     let name = fold_username(text);
     let fits = (2..=60).contains(&name.len())
-        && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b))
+        && name
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b))
         && !name.starts_with("user-");
     if fits {
         return Ok(name);

@@ -52,7 +52,9 @@ pub(super) async fn hash(password: &Secret) -> Result<String, IamError> {
     let password = password.clone();
     off_thread(move || hash_now(password.expose()))
         .await?
-        .ok_or(IamError::Fault(Fault::Unreadable { what: "a new password's hash" }))
+        .ok_or(IamError::Fault(Fault::Unreadable {
+            what: "a new password's hash",
+        }))
 }
 
 /// Whether `password` is the one behind `stored`; no for nobody (`None`), after the same work.
@@ -66,9 +68,13 @@ pub(super) async fn verify(stored: Option<String>, password: &Secret) -> Result<
     let password = password.clone();
     off_thread(move || {
         let exists = stored.is_some();
-        let Some(text) = stored.or_else(|| NOBODY.clone()) else { return false };
+        let Some(text) = stored.or_else(|| NOBODY.clone()) else {
+            return false;
+        };
         let right = PasswordHash::new(&text).is_ok_and(|hash| {
-            Argon2::default().verify_password(password.expose().as_bytes(), &hash).is_ok()
+            Argon2::default()
+                .verify_password(password.expose().as_bytes(), &hash)
+                .is_ok()
         });
         right && exists
     })
@@ -78,11 +84,17 @@ pub(super) async fn verify(stored: Option<String>, password: &Secret) -> Result<
 async fn off_thread<T: Send + 'static>(
     work: impl FnOnce() -> T + Send + 'static,
 ) -> Result<T, IamError> {
-    let stopped = |_| IamError::Fault(Fault::Unreadable { what: "a password: the server stops" });
+    let stopped = |_| {
+        IamError::Fault(Fault::Unreadable {
+            what: "a password: the server stops",
+        })
+    };
     let _slot = SLOTS.acquire().await.map_err(stopped)?;
-    tokio::task::spawn_blocking(work)
-        .await
-        .map_err(|_| IamError::Fault(Fault::Unreadable { what: "a password: the server stops" }))
+    tokio::task::spawn_blocking(work).await.map_err(|_| {
+        IamError::Fault(Fault::Unreadable {
+            what: "a password: the server stops",
+        })
+    })
 }
 
 #[cfg(test)]
@@ -97,14 +109,26 @@ mod unit {
     async fn only_the_right_password_opens() {
         let stored = hash(&secret("correct horse battery")).await.unwrap();
         assert!(stored.starts_with("$argon2id$"), "{stored}");
-        assert!(verify(Some(stored.clone()), &secret("correct horse battery")).await.unwrap());
-        assert!(!verify(Some(stored), &secret("correct horse batterz")).await.unwrap());
+        assert!(
+            verify(Some(stored.clone()), &secret("correct horse battery"))
+                .await
+                .unwrap()
+        );
+        assert!(
+            !verify(Some(stored), &secret("correct horse batterz"))
+                .await
+                .unwrap()
+        );
     }
 
     #[tokio::test]
     async fn nobody_has_no_password() {
         assert!(!verify(None, &secret("anything at all")).await.unwrap());
-        assert!(!verify(Some("junk".to_owned()), &secret("anything at all")).await.unwrap());
+        assert!(
+            !verify(Some("junk".to_owned()), &secret("anything at all"))
+                .await
+                .unwrap()
+        );
     }
 
     #[test]

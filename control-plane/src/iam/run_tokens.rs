@@ -24,7 +24,14 @@ pub async fn issue_run_token(
 ) -> Result<TokenText, db::Error> {
     let text = TokenText::random(TokenKind::Run);
     let now = conn.database_now().await?;
-    let row = store::RunTokenRow { id: TokenId::random(), run, job, epoch, now, expires };
+    let row = store::RunTokenRow {
+        id: TokenId::random(),
+        run,
+        job,
+        epoch,
+        now,
+        expires,
+    };
     store::insert_run_token(conn, tenant, &row, &text).await?;
     Ok(text)
 }

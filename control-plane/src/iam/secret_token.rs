@@ -35,9 +35,9 @@ pub fn hash_token(text: &str) -> String {
 pub fn is_well_formed(text: &str) -> bool {
     text.len() < 200
         && text.starts_with("trn_")
-        && text.rsplit_once('_').is_some_and(|(body, sum)| {
-            sum == format!("{:08x}", crc32fast::hash(body.as_bytes()))
-        })
+        && text
+            .rsplit_once('_')
+            .is_some_and(|(body, sum)| sum == format!("{:08x}", crc32fast::hash(body.as_bytes())))
 }
 
 #[cfg(test)]
@@ -49,7 +49,11 @@ mod tests {
         let token = TokenText::random(TokenKind::User);
         let text = token.text.expose();
         assert!(is_well_formed(text));
-        assert!(!is_well_formed(&text.replacen("trn_user_", "trn_user_x", 1)));
+        assert!(!is_well_formed(&text.replacen(
+            "trn_user_",
+            "trn_user_x",
+            1
+        )));
         assert_eq!(token.hash, hash_token(text));
     }
 }

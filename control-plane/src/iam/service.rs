@@ -25,18 +25,24 @@ const MAX_DESCRIPTION: usize = 256;
 
 /// The user behind the caller's own token.
 pub async fn read_self(app: &App, ctx: &Context) -> Result<Member> {
-    let proof =
-        authorize(ctx, Permission::UsersRead, Target::new("users", &ctx.actor.id))?;
+    let proof = authorize(
+        ctx,
+        Permission::UsersRead,
+        Target::new("users", &ctx.actor.id),
+    )?;
     let id: UserId = proof.target().id.parse().map_err(|_| IamError::NotFound)?;
     let mut conn = app.db.acquire().await?;
-    store::find_member(&mut conn, &ctx.tenant(), &id).await?.ok_or(IamError::NotFound)
+    store::find_member(&mut conn, &ctx.tenant(), &id)
+        .await?
+        .ok_or(IamError::NotFound)
 }
 
 /// A member of the caller's account.
 pub async fn read_user(app: &App, ctx: &Context, id: &UserId) -> Result<Member> {
     let mut conn = app.db.acquire().await?;
-    let member =
-        store::find_member(&mut conn, &ctx.tenant(), id).await?.ok_or(IamError::NotFound)?;
+    let member = store::find_member(&mut conn, &ctx.tenant(), id)
+        .await?
+        .ok_or(IamError::NotFound)?;
     authorize(ctx, Permission::UsersRead, Target::new("users", id))?;
     Ok(member)
 }
@@ -52,7 +58,11 @@ pub(super) async fn find_member(
 
 /// All members of the caller's account, by name.
 pub async fn list_users(app: &App, ctx: &Context) -> Result<Vec<Member>> {
-    authorize(ctx, Permission::UsersRead, Target::new("accounts", &ctx.actor.account))?;
+    authorize(
+        ctx,
+        Permission::UsersRead,
+        Target::new("accounts", &ctx.actor.account),
+    )?;
     let mut conn = app.db.acquire().await?;
     Ok(store::list_members(&mut conn, &ctx.tenant()).await?)
 }
@@ -89,15 +99,22 @@ pub(super) async fn insert_user(
         role: new.role,
         created_at: ctx.now(),
     };
-    let proof =
-        authorize(ctx, Permission::UsersUpdate, Target::new("users", &member.id))?;
-    store::insert_user(tx, &ctx.tenant(), &member, password_hash).await.map_err(|error| {
-        if error.is_unique_violation() {
-            IamError::UsernameTaken { username: member.username.clone() }
-        } else {
-            error.into()
-        }
-    })?;
+    let proof = authorize(
+        ctx,
+        Permission::UsersUpdate,
+        Target::new("users", &member.id),
+    )?;
+    store::insert_user(tx, &ctx.tenant(), &member, password_hash)
+        .await
+        .map_err(|error| {
+            if error.is_unique_violation() {
+                IamError::UsernameTaken {
+                    username: member.username.clone(),
+                }
+            } else {
+                error.into()
+            }
+        })?;
     let detail = json!({ "username": member.username, "role": member.role });
     audit::record(tx, ctx, &proof, "user.create", detail).await?;
     Ok(member)
@@ -117,12 +134,14 @@ pub async fn reset_password(
     password::check_rules(new_password)?;
     let hash = password::hash(new_password).await?;
     let mut tx = app.db.begin().await?;
-    let member =
-        store::find_member_by_name(&mut tx, &ctx.tenant(), &fold_username(username))
-            .await?
-            .ok_or(IamError::NotFound)?;
-    let proof =
-        authorize(ctx, Permission::UsersUpdate, Target::new("users", &member.id))?;
+    let member = store::find_member_by_name(&mut tx, &ctx.tenant(), &fold_username(username))
+        .await?
+        .ok_or(IamError::NotFound)?;
+    let proof = authorize(
+        ctx,
+        Permission::UsersUpdate,
+        Target::new("users", &member.id),
+    )?;
     store::set_password(&mut tx, &member.id, &hash, ctx.now()).await?;
     let detail = json!({ "username": member.username });
     audit::record(&mut tx, ctx, &proof, "user.reset-password", detail).await?;
@@ -133,10 +152,7 @@ pub async fn reset_password(
 // ── tokens ─────────────────────────────────────────────────────────────────────────────────────
 
 /// Everybody manages their own tokens; those of others need the right to change users.
-fn authorize_tokens_of(
-    ctx: &Context,
-    owner: &UserId,
-) -> std::result::Result<Authorized, Denied> {
+fn authorize_tokens_of(ctx: &Context, owner: &UserId) -> std::result::Result<Authorized, Denied> {
     let permission = if ctx.actor.user().as_ref() == Some(owner) {
         Permission::TokensManageOwn
     } else {
@@ -154,7 +170,9 @@ pub async fn list_tokens(
 ) -> Result<Paged<ApiToken>> {
     let tenant = ctx.tenant();
     let mut conn = app.db.acquire().await?;
-    store::find_member(&mut conn, &tenant, owner).await?.ok_or(IamError::NotFound)?;
+    store::find_member(&mut conn, &tenant, owner)
+        .await?
+        .ok_or(IamError::NotFound)?;
     authorize_tokens_of(ctx, owner)?;
     Ok(store::list_tokens(&mut conn, &tenant, owner, page).await?)
 }
@@ -170,7 +188,9 @@ pub async fn create_token(
 ) -> Result<(ApiToken, TokenText)> {
     let tenant = ctx.tenant();
     let mut tx = app.db.begin().await?;
-    store::find_member(&mut tx, &tenant, owner).await?.ok_or(IamError::NotFound)?;
+    store::find_member(&mut tx, &tenant, owner)
+        .await?
+        .ok_or(IamError::NotFound)?;
     let proof = authorize_tokens_of(ctx, owner)?;
     if ctx.actor.user().as_ref() != Some(owner) {
         return Err(Denied {
@@ -183,7 +203,11 @@ pub async fn create_token(
     }
     check_description(&description)?;
     check_expiry(expires_at, ctx.now())?;
-    let new = NewToken { user: owner.clone(), description, expires_at };
+    let new = NewToken {
+        user: owner.clone(),
+        description,
+        expires_at,
+    };
     let (token, text) = insert_token(&mut tx, &tenant, new, ctx.now()).await?;
     record_token(&mut tx, ctx, &proof, "token.create", &token).await?;
     tx.commit().await?;
@@ -253,11 +277,14 @@ async fn load_token(
     ctx: &Context,
     id: &TokenId,
 ) -> Result<(ApiToken, Authorized)> {
-    let token =
-        store::find_token(conn, &ctx.tenant(), id).await?.ok_or(IamError::NotFound)?;
+    let token = store::find_token(conn, &ctx.tenant(), id)
+        .await?
+        .ok_or(IamError::NotFound)?;
     // Who may not see the token may not learn that it exists.
-    let proof = authorize_tokens_of(ctx, &token.user_id)
-        .map_err(|denied| Denied { visible: false, ..denied })?;
+    let proof = authorize_tokens_of(ctx, &token.user_id).map_err(|denied| Denied {
+        visible: false,
+        ..denied
+    })?;
     Ok((token, proof))
 }
 

@@ -143,13 +143,17 @@ pub(super) async fn set_password(
         .bind(now)
         .execute()
         .await?;
-    conn.query("DELETE FROM sessions WHERE user_id = $1").bind(id).execute().await?;
+    conn.query("DELETE FROM sessions WHERE user_id = $1")
+        .bind(id)
+        .execute()
+        .await?;
     Ok(())
 }
 
 // ── tokens ─────────────────────────────────────────────────────────────────────────────────────
 
-const TOKEN: &str = "SELECT id, user_id, description, last_six, created_at, expires_at, last_used_at
+const TOKEN: &str =
+    "SELECT id, user_id, description, last_six, created_at, expires_at, last_used_at
     FROM tokens WHERE kind = 'user' AND account_id = ";
 
 pub(super) async fn insert_user_token(
@@ -267,11 +271,7 @@ pub(super) async fn insert_run_token(
     Ok(())
 }
 
-pub(super) async fn delete_job_tokens(
-    conn: &mut Conn,
-    tenant: &Tenant,
-    job: &JobId,
-) -> Result<()> {
+pub(super) async fn delete_job_tokens(conn: &mut Conn, tenant: &Tenant, job: &JobId) -> Result<()> {
     conn.query("DELETE FROM tokens WHERE account_id = $1 AND job_id = $2")
         .bind(tenant.account())
         .bind(job)

@@ -207,6 +207,11 @@ fn tokens_of(user: &TestUser) -> String {
 
 async fn set_epoch(app: &TestApp, job: &JobId, epoch: i64) {
     let mut tx = app.db.begin().await.unwrap();
-    tx.query("UPDATE jobs SET epoch = $2 WHERE id = $1").bind(job).bind(epoch).execute().await.unwrap();
+    tx.query("UPDATE jobs SET epoch = $2 WHERE id = $1")
+        .bind(job)
+        .bind(epoch)
+        .execute()
+        .await
+        .unwrap();
     tx.commit().await.unwrap();
 }

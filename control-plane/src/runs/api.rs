@@ -60,7 +60,9 @@ pub fn signed_routes() -> OpenApiRouter<Arc<App>> {
 /// Which client speaks, by its headers: `cloud {}` says so, `backend "remote"` is Terraform without
 /// saying so.
 pub fn source_of(headers: &HeaderMap) -> RunSource {
-    let integration = headers.get("X-Terraform-Integration").and_then(|it| it.to_str().ok());
+    let integration = headers
+        .get("X-Terraform-Integration")
+        .and_then(|it| it.to_str().ok());
     match integration {
         Some("cloud") => RunSource::Cloud,
         _ if headers.contains_key("Terraform-Version") => RunSource::Remote,
@@ -171,7 +173,12 @@ async fn included(
     if query.includes("workspace") {
         let key = WorkspaceKey::Id(run.workspace_id.clone());
         let workspace = workspaces::read(app, ctx, &key).await?;
-        included.push(workspaces::api::document(app, ctx, &workspace).await?.data.into_value());
+        included.push(
+            workspaces::api::document(app, ctx, &workspace)
+                .await?
+                .data
+                .into_value(),
+        );
     }
     if query.includes("plan") {
         included.push(phase_attributes::plan(app, run).into_value());
@@ -180,15 +187,18 @@ async fn included(
         included.push(phase_attributes::apply(app, run).into_value());
     }
     if query.includes("configuration_version") {
-        let version =
-            super::configuration::read(app, ctx, &run.configuration_version_id).await?;
+        let version = super::configuration::read(app, ctx, &run.configuration_version_id).await?;
         included.push(super::configuration::api::resource(app, &version).into_value());
     }
     Ok(included)
 }
 
 fn words<T: std::str::FromStr>(query: &Query, key: &str) -> Vec<T> {
-    query.words(key).into_iter().filter_map(|word| word.parse().ok()).collect()
+    query
+        .words(key)
+        .into_iter()
+        .filter_map(|word| word.parse().ok())
+        .collect()
 }
 
 fn filter_of(query: &Query) -> RunFilter {
@@ -218,7 +228,11 @@ fn page_of(
     page: Page,
     found: &Paged<Run>,
 ) -> Document<Vec<Resource<RunAttributes>>> {
-    let data = found.items.iter().map(|run| resource(ctx, run, None, 0)).collect();
+    let data = found
+        .items
+        .iter()
+        .map(|run| resource(ctx, run, None, 0))
+        .collect();
     Document::page(data, Pagination::new(page, found.total))
 }
 
@@ -234,8 +248,7 @@ async fn list_of_workspace(
 ) -> ApiResult<Document<Vec<Resource<RunAttributes>>>> {
     let page = Page::from_query(&query)?;
     let id = workspace_id(&id)?;
-    let found =
-        service::list_of_workspace(&app, &ctx, &id, filter_of(&query), page).await?;
+    let found = service::list_of_workspace(&app, &ctx, &id, filter_of(&query), page).await?;
     Ok(page_of(&ctx, page, &found))
 }
 
@@ -250,8 +263,7 @@ async fn list_of_environment(
     query: Query,
 ) -> ApiResult<Document<Vec<Resource<RunAttributes>>>> {
     let page = Page::from_query(&query)?;
-    let found =
-        service::list_of_environment(&app, &ctx, &name, filter_of(&query), page).await?;
+    let found = service::list_of_environment(&app, &ctx, &name, filter_of(&query), page).await?;
     Ok(page_of(&ctx, page, &found))
 }
 
@@ -294,8 +306,16 @@ async fn capacity(
     Path(name): Path<String>,
 ) -> ApiResult<Document<Resource<Capacity>>> {
     let (pending, running) = service::capacity(&app, &ctx, &name).await?;
-    let attributes = Capacity { organization: name.clone(), pending, running };
-    Ok(Document::of(Resource::new("organization-capacity", name, attributes)))
+    let attributes = Capacity {
+        organization: name.clone(),
+        pending,
+        running,
+    };
+    Ok(Document::of(Resource::new(
+        "organization-capacity",
+        name,
+        attributes,
+    )))
 }
 
 /// Attributes of type `run-events`.
@@ -337,7 +357,9 @@ async fn events(
     Path(id): Path<String>,
 ) -> ApiResult<Document<Vec<Resource<EventAttributes>>>> {
     let events = service::events(&app, &ctx, &run_id(&id)?).await?;
-    Ok(Document::of(events.into_iter().map(event_resource).collect()))
+    Ok(Document::of(
+        events.into_iter().map(event_resource).collect(),
+    ))
 }
 
 /// The task stages of a run. There are none as long as no gate is configured.

@@ -20,7 +20,9 @@ use crate::http::query::Query;
 use crate::http::signed::{self, Purpose};
 
 pub(super) fn routes() -> OpenApiRouter<Arc<App>> {
-    OpenApiRouter::new().routes(routes!(read)).routes(routes!(read_of_run))
+    OpenApiRouter::new()
+        .routes(routes!(read))
+        .routes(routes!(read_of_run))
 }
 
 pub(super) fn signed_routes() -> OpenApiRouter<Arc<App>> {

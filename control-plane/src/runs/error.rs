@@ -4,6 +4,7 @@ use super::machine::Illegal;
 use crate::iam::Denied;
 use crate::objects::ObjectError;
 use crate::problem::{Fault, Kind, Problem};
+use crate::state::StateError;
 use crate::workspaces::WorkspaceError;
 
 #[derive(Debug, thiserror::Error)]
@@ -33,18 +34,26 @@ pub enum RunError {
     #[error(transparent)]
     Object(#[from] ObjectError),
     #[error(transparent)]
+    State(#[from] StateError),
+    #[error(transparent)]
     Fault(#[from] Fault),
 }
 
 impl RunError {
     /// A wrong attribute `field` (its name on the wire).
     pub fn invalid(field: &str, detail: impl Into<String>) -> Self {
-        Self::Invalid { pointer: format!("/data/attributes/{field}"), detail: detail.into() }
+        Self::Invalid {
+            pointer: format!("/data/attributes/{field}"),
+            detail: detail.into(),
+        }
     }
 
     /// A wrong relationship `name`.
     pub fn invalid_relationship(name: &str, detail: impl Into<String>) -> Self {
-        Self::Invalid { pointer: format!("/data/relationships/{name}"), detail: detail.into() }
+        Self::Invalid {
+            pointer: format!("/data/relationships/{name}"),
+            detail: detail.into(),
+        }
     }
 }
 
@@ -75,6 +84,7 @@ impl Problem for RunError {
             Self::LogGap { .. } => "jobs.log-gap",
             Self::Workspace(error) => error.code(),
             Self::Object(error) => error.code(),
+            Self::State(error) => error.code(),
             Self::Fault(fault) => fault.code(),
         }
     }
@@ -92,6 +102,7 @@ impl Problem for RunError {
             | Self::LogGap { .. } => Kind::Conflict,
             Self::Workspace(error) => error.kind(),
             Self::Object(error) => error.kind(),
+            Self::State(error) => error.kind(),
             Self::Fault(fault) => fault.kind(),
         }
     }

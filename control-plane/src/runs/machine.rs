@@ -41,11 +41,17 @@ pub enum Event {
     /// The queue says that it is this run's turn.
     Start,
     FetchFinished,
-    FetchFailed { error: String },
+    FetchFailed {
+        error: String,
+    },
     /// A runner has taken the plan.
     PlanStarted,
-    PlanFinished { has_changes: bool },
-    PlanFailed { error: String },
+    PlanFinished {
+        has_changes: bool,
+    },
+    PlanFailed {
+        error: String,
+    },
     /// Terraform ended after a cancel, with nothing left undone that it had begun.
     PlanCanceled,
     /// The plan's runner is gone; it is planned again.
@@ -54,10 +60,14 @@ pub enum Event {
     Confirm,
     ApplyStarted,
     ApplyFinished,
-    ApplyFailed { error: String },
+    ApplyFailed {
+        error: String,
+    },
     ApplyCanceled,
     /// The step died, or its runner did not come back: what it did last is not known.
-    ApplyUncertain { error: String },
+    ApplyUncertain {
+        error: String,
+    },
     Cancel,
     ForceCancel,
     Discard,
@@ -113,74 +123,70 @@ use RunStatus as S;
 pub fn step(run: &RunState, event: &Event, now: Timestamp) -> Result<Transition, Illegal> {
     let to = |status, plan, apply| Step::new(run, status, plan, apply);
     let step = match (run.status, event) {
-        (S::Pending, Event::Start) if run.needs_fetch => {
-            to(S::Fetching, P::Pending, P::Pending).take().with(F::Enqueue(JobKind::Fetch))
-        }
-        (S::Pending, Event::Start) => {
-            to(S::PlanQueued, P::Queued, P::Pending).take().with(F::Enqueue(JobKind::Plan))
-        }
+        (S::Pending, Event::Start) if run.needs_fetch => to(S::Fetching, P::Pending, P::Pending)
+            .take()
+            .with(F::Enqueue(JobKind::Fetch)),
+        (S::Pending, Event::Start) => to(S::PlanQueued, P::Queued, P::Pending)
+            .take()
+            .with(F::Enqueue(JobKind::Plan)),
         (S::Fetching, Event::FetchFinished) => {
             to(S::PlanQueued, P::Queued, P::Pending).with(F::Enqueue(JobKind::Plan))
         }
         (S::Fetching, Event::FetchFailed { error }) => {
-            to(S::Errored, P::Unreachable, P::Unreachable).release().failed(error)
+            to(S::Errored, P::Unreachable, P::Unreachable)
+                .release()
+                .failed(error)
         }
 
         (S::PlanQueued, Event::PlanStarted) => to(S::Planning, P::Running, P::Pending),
         (S::Planning, Event::PlanFinished { has_changes }) => plan_finished(run, *has_changes),
-        (S::Planning, Event::PlanFailed { error }) => {
-            to(S::Errored, P::Errored, P::Unreachable).release().failed(error)
-        }
+        (S::Planning, Event::PlanFailed { error }) => to(S::Errored, P::Errored, P::Unreachable)
+            .release()
+            .failed(error),
         (S::Planning, Event::PlanCanceled) => {
             to(S::Canceled, P::Canceled, P::Unreachable).release()
         }
         (S::Planning, Event::PlanLost) => {
             to(S::PlanQueued, P::Queued, P::Pending).with(F::Enqueue(JobKind::Plan))
         }
-        (S::PlanQueued, Event::PlanFailed { error }) => {
-            to(S::Errored, P::Errored, P::Unreachable)
-                .release()
-                .with(F::AbandonJobs)
-                .failed(error)
-        }
+        (S::PlanQueued, Event::PlanFailed { error }) => to(S::Errored, P::Errored, P::Unreachable)
+            .release()
+            .with(F::AbandonJobs)
+            .failed(error),
 
         (S::Planned, Event::Confirm) => {
             to(S::ApplyQueued, P::Finished, P::Queued).with(F::Enqueue(JobKind::Apply))
         }
         (S::PlannedAndSaved, Event::Confirm) => to(S::Confirmed, P::Finished, P::Pending),
-        (S::Confirmed, Event::Start) => {
-            to(S::ApplyQueued, P::Finished, P::Queued).take().with(F::Enqueue(JobKind::Apply))
-        }
+        (S::Confirmed, Event::Start) => to(S::ApplyQueued, P::Finished, P::Queued)
+            .take()
+            .with(F::Enqueue(JobKind::Apply)),
         (S::PlannedAndSaved | S::Confirmed, Event::PlanStale) => {
             to(S::Discarded, P::Finished, P::Unreachable)
         }
 
         (S::ApplyQueued, Event::ApplyStarted) => to(S::Applying, P::Finished, P::Running),
-        (S::Applying, Event::ApplyFinished) => {
-            to(S::Applied, P::Finished, P::Finished).release()
-        }
-        (S::Applying, Event::ApplyFailed { error }) => {
-            to(S::Errored, P::Finished, P::Errored).release().failed(error)
-        }
-        (S::Applying, Event::ApplyCanceled) => {
-            to(S::Canceled, P::Finished, P::Canceled).release()
-        }
-        (S::Applying, Event::ApplyUncertain { error }) => {
-            to(S::Errored, P::Finished, P::Errored)
-                .uncertain()
-                .with(F::AbandonJobsForRecovery)
-                .failed(error)
-        }
+        (S::Applying, Event::ApplyFinished) => to(S::Applied, P::Finished, P::Finished).release(),
+        (S::Applying, Event::ApplyFailed { error }) => to(S::Errored, P::Finished, P::Errored)
+            .release()
+            .failed(error),
+        (S::Applying, Event::ApplyCanceled) => to(S::Canceled, P::Finished, P::Canceled).release(),
+        (S::Applying, Event::ApplyUncertain { error }) => to(S::Errored, P::Finished, P::Errored)
+            .uncertain()
+            .with(F::AbandonJobsForRecovery)
+            .failed(error),
         (S::Errored, Event::Resolve) if run.state_uncertain => {
             to(S::Errored, P::Finished, P::Errored).resolved().release()
         }
 
         (S::Pending | S::Fetching | S::PlanQueued, Event::Cancel) => {
-            to(S::Canceled, P::Canceled, P::Unreachable).release().with(F::AbandonJobs)
+            to(S::Canceled, P::Canceled, P::Unreachable)
+                .release()
+                .with(F::AbandonJobs)
         }
-        (S::Confirmed | S::ApplyQueued, Event::Cancel) => {
-            to(S::Canceled, P::Finished, P::Canceled).release().with(F::AbandonJobs)
-        }
+        (S::Confirmed | S::ApplyQueued, Event::Cancel) => to(S::Canceled, P::Finished, P::Canceled)
+            .release()
+            .with(F::AbandonJobs),
         (S::Planning | S::Applying, Event::Cancel) if run.cancel_requested_at.is_none() => {
             Step::stay(run).canceling(now).with(F::CancelJob)
         }
@@ -200,21 +206,27 @@ pub fn step(run: &RunState, event: &Event, now: Timestamp) -> Result<Transition,
             Step::stay(run).with(F::ForceCancelJob)
         }
 
-        (S::Pending, Event::Discard) => {
-            to(S::Discarded, P::Unreachable, P::Unreachable).release()
-        }
+        (S::Pending, Event::Discard) => to(S::Discarded, P::Unreachable, P::Unreachable).release(),
         (S::Planned | S::PlannedAndSaved, Event::Discard) => {
             to(S::Discarded, P::Finished, P::Unreachable).release()
         }
 
-        (status, event) => return Err(Illegal { status, event: event.name() }),
+        (status, event) => {
+            return Err(Illegal {
+                status,
+                event: event.name(),
+            });
+        }
     };
     Ok(step.0)
 }
 
 /// Where a run goes when its plan is done and nothing stands in its way.
 fn plan_finished(run: &RunState, has_changes: bool) -> Step {
-    let next = RunState { has_changes, ..run.clone() };
+    let next = RunState {
+        has_changes,
+        ..run.clone()
+    };
     let to = |status, apply| Step::new(&next, status, P::Finished, apply);
     if run.plan_only || !(has_changes || run.allow_empty_apply) {
         to(S::PlannedAndFinished, P::Unreachable).release()
@@ -243,13 +255,26 @@ struct Step(Transition);
 
 impl Step {
     fn new(run: &RunState, status: RunStatus, plan: PhaseStatus, apply: PhaseStatus) -> Self {
-        let next =
-            RunState { status, plan, apply, out_of_contact: false, ..run.clone() };
-        Self(Transition { next, effects: Vec::new(), error: None })
+        let next = RunState {
+            status,
+            plan,
+            apply,
+            out_of_contact: false,
+            ..run.clone()
+        };
+        Self(Transition {
+            next,
+            effects: Vec::new(),
+            error: None,
+        })
     }
 
     fn stay(run: &RunState) -> Self {
-        Self(Transition { next: run.clone(), effects: Vec::new(), error: None })
+        Self(Transition {
+            next: run.clone(),
+            effects: Vec::new(),
+            error: None,
+        })
     }
 
     fn with(mut self, effect: Effect) -> Self {

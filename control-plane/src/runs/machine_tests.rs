@@ -28,12 +28,17 @@ fn new_run() -> RunState {
 
 fn after(run: &RunState, events: &[Event]) -> RunState {
     events.iter().fold(run.clone(), |run, event| {
-        step(&run, event, start()).unwrap_or_else(|error| panic!("{error}")).next
+        step(&run, event, start())
+            .unwrap_or_else(|error| panic!("{error}"))
+            .next
     })
 }
 
-const PLANNED: &[Event] =
-    &[Event::Start, Event::PlanStarted, Event::PlanFinished { has_changes: true }];
+const PLANNED: &[Event] = &[
+    Event::Start,
+    Event::PlanStarted,
+    Event::PlanFinished { has_changes: true },
+];
 
 #[test]
 fn a_finished_plan_is_confirmable_in_the_same_step() {
@@ -46,31 +51,62 @@ fn a_finished_plan_is_confirmable_in_the_same_step() {
 fn no_changes_end_the_run_and_give_the_workspace_back() {
     let run = after(
         &new_run(),
-        &[Event::Start, Event::PlanStarted, Event::PlanFinished { has_changes: false }],
+        &[
+            Event::Start,
+            Event::PlanStarted,
+            Event::PlanFinished { has_changes: false },
+        ],
     );
-    assert_eq!((run.status, run.apply), (S::PlannedAndFinished, P::Unreachable));
+    assert_eq!(
+        (run.status, run.apply),
+        (S::PlannedAndFinished, P::Unreachable)
+    );
     assert!(!run.holds_workspace);
 }
 
 #[test]
 fn auto_apply_goes_on_without_a_question() {
-    let run = after(&RunState { auto_apply: true, ..new_run() }, PLANNED);
+    let run = after(
+        &RunState {
+            auto_apply: true,
+            ..new_run()
+        },
+        PLANNED,
+    );
     assert_eq!((run.status, run.apply), (S::ApplyQueued, P::Queued));
 }
 
 #[test]
 fn a_saved_plan_holds_the_workspace_only_once_confirmed() {
-    let saved = after(&RunState { save_plan: true, ..new_run() }, PLANNED);
-    assert_eq!((saved.status, saved.holds_workspace), (S::PlannedAndSaved, false));
+    let saved = after(
+        &RunState {
+            save_plan: true,
+            ..new_run()
+        },
+        PLANNED,
+    );
+    assert_eq!(
+        (saved.status, saved.holds_workspace),
+        (S::PlannedAndSaved, false)
+    );
     let applying = after(&saved, &[Event::Confirm, Event::Start]);
-    assert_eq!((applying.status, applying.holds_workspace), (S::ApplyQueued, true));
+    assert_eq!(
+        (applying.status, applying.holds_workspace),
+        (S::ApplyQueued, true)
+    );
 }
 
 #[test]
 fn an_uncertain_apply_keeps_the_workspace_until_it_is_resolved() {
     let uncertain = after(
         &after(&new_run(), PLANNED),
-        &[Event::Confirm, Event::ApplyStarted, Event::ApplyUncertain { error: "gone".into() }],
+        &[
+            Event::Confirm,
+            Event::ApplyStarted,
+            Event::ApplyUncertain {
+                error: "gone".into(),
+            },
+        ],
     );
     assert_eq!(uncertain.status, S::Errored);
     assert!(uncertain.holds_workspace && uncertain.state_uncertain);
@@ -86,7 +122,10 @@ fn force_cancel_waits_for_its_cool_off() {
     );
     assert!(step(&run, &Event::ForceCancel, start()).is_err());
     let later = start() + FORCE_CANCEL_AFTER;
-    assert_eq!(step(&run, &Event::ForceCancel, later).unwrap().effects, [F::ForceCancelJob]);
+    assert_eq!(
+        step(&run, &Event::ForceCancel, later).unwrap().effects,
+        [F::ForceCancelJob]
+    );
 }
 
 fn any_event() -> impl Strategy<Value = Event> {

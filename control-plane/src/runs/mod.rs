@@ -23,6 +23,6 @@ mod transition;
 mod wait;
 
 pub use error::RunError;
-pub use model::{ApplyResult, PlanResult, Run, RunRequest, RunVariable};
+pub use model::{ApplyResult, PlanResult, Run, RunRequest, RunVariable, Unrecorded};
 pub use service::*;
-pub use transition::{advance, transition};
+pub use transition::{CHANGED, advance, transition};

@@ -89,8 +89,14 @@ pub fn plan(app: &App, run: &Run) -> Resource<PlanAttributes> {
     Resource::new("plans", &run.plan_id, attributes)
         .to_many::<&str>("state-versions", "state-versions", [])
         .link("self", format!("/api/v2/plans/{}", run.plan_id))
-        .link("json-output", format!("/api/v2/plans/{}/json-output", run.plan_id))
-        .link("json-output-redacted", format!("/api/v2/plans/{}/json-output-redacted", run.plan_id))
+        .link(
+            "json-output",
+            format!("/api/v2/plans/{}/json-output", run.plan_id),
+        )
+        .link(
+            "json-output-redacted",
+            format!("/api/v2/plans/{}/json-output-redacted", run.plan_id),
+        )
 }
 
 /// A run's apply as a JSON:API object.
@@ -108,7 +114,9 @@ pub fn apply(app: &App, run: &Run) -> Resource<ApplyAttributes> {
         resource_changes: result.map(|it| it.changes),
         resource_destructions: result.map(|it| it.destructions),
         resource_imports: result.map(|it| it.imports),
-        possibly_unrecorded: result.map(|it| it.possibly_unrecorded.clone()).unwrap_or_default(),
+        possibly_unrecorded: result
+            .map(|it| it.possibly_unrecorded.clone())
+            .unwrap_or_default(),
         status_timestamps: times(
             run,
             &[

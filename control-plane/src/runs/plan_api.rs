@@ -74,7 +74,9 @@ async fn json_blob(
     blob: Option<&BlobId>,
 ) -> ApiResult<Response> {
     let blob = blob.ok_or(RunError::NotFound)?;
-    let object = objects::open(app, &ctx.tenant(), blob).await.map_err(RunError::from)?;
+    let object = objects::open(app, &ctx.tenant(), blob)
+        .await
+        .map_err(RunError::from)?;
     let headers = [
         (header::CONTENT_TYPE, "application/json".to_owned()),
         (header::CONTENT_LENGTH, object.size().to_string()),

@@ -31,7 +31,9 @@ pub async fn start_ready(
     workspace: &WorkspaceId,
 ) -> Result<(), RunError> {
     let tenant = ctx.tenant();
-    let Some(found) = workspaces::find(tx, &tenant, workspace).await? else { return Ok(()) };
+    let Some(found) = workspaces::find(tx, &tenant, workspace).await? else {
+        return Ok(());
+    };
     let mut free = found.lock.is_none();
     let system = Context::new(Actor::system(tenant.account(), ACTOR), app.clock.clone());
     for mut run in store::unfinished(tx, &tenant, workspace).await? {
@@ -64,7 +66,11 @@ fn turn(run: &Run, free: bool) -> Turn {
         RunStatus::Confirmed => true,
         // Everything else that is unfinished has started; whether it holds the workspace shows
         // in the workspace's lock.
-        _ => return Turn::Wait { blocks: run.state.holds_workspace },
+        _ => {
+            return Turn::Wait {
+                blocks: run.state.holds_workspace,
+            };
+        }
     };
     match (changes_state, free) {
         (false, _) => Turn::Start { takes: false },
@@ -85,7 +91,10 @@ pub async fn pass(app: &App) -> Result<(), RunError> {
         let ctx = Context::new(Actor::system(&account, ACTOR), Clock::clone(&app.clock));
         let tenant = Tenant::of_row(&account);
         let mut tx = app.db.begin().await?;
-        if workspaces::lock_and_find(&mut tx, &tenant, &workspace).await?.is_some() {
+        if workspaces::lock_and_find(&mut tx, &tenant, &workspace)
+            .await?
+            .is_some()
+        {
             start_ready(app, &mut tx, &ctx, &workspace).await?;
             tx.commit().await?;
         }

@@ -92,7 +92,15 @@ pub async fn create(app: &App, ctx: &Context, new: NewRun) -> Result<Run> {
     let stamp = ActorStamp::of(ctx);
     let status = run.status();
     store::insert_event(
-        &mut tx, &tenant, &run.id, "create", None, status, &stamp, None, ctx.now(),
+        &mut tx,
+        &tenant,
+        &run.id,
+        "create",
+        None,
+        status,
+        &stamp,
+        None,
+        ctx.now(),
     )
     .await?;
     let detail = json!({ "run": run.id, "plan_only": plan_only, "destroy": new.is_destroy });
@@ -101,7 +109,9 @@ pub async fn create(app: &App, ctx: &Context, new: NewRun) -> Result<Run> {
     if !plan_only && workspace.current_run_id.is_none() {
         workspaces::set_current_run(&mut tx, &tenant, &workspace.id, Some(&run.id)).await?;
     }
-    let run = store::find(&mut tx, &tenant, &run.id).await?.ok_or(RunError::NotFound)?;
+    let run = store::find(&mut tx, &tenant, &run.id)
+        .await?
+        .ok_or(RunError::NotFound)?;
     tx.commit().await?;
     wake_after(app, &run);
     Ok(run)
@@ -161,7 +171,10 @@ fn check(workspace: &Workspace, new: &NewRun, plan_only: bool) -> Result<()> {
         ));
     }
     if new.is_destroy && new.refresh_only {
-        return Err(RunError::invalid("refresh-only", "a run can't refresh only and destroy"));
+        return Err(RunError::invalid(
+            "refresh-only",
+            "a run can't refresh only and destroy",
+        ));
     }
     if new.save_plan && (plan_only || new.auto_apply == Some(true)) {
         return Err(RunError::invalid(
@@ -176,11 +189,17 @@ fn check(workspace: &Workspace, new: &NewRun, plan_only: bool) -> Result<()> {
         ));
     }
     if plan_only && !settings.speculative_enabled {
-        return Err(RunError::invalid("plan-only", "the workspace doesn't allow dry runs"));
+        return Err(RunError::invalid(
+            "plan-only",
+            "the workspace doesn't allow dry runs",
+        ));
     }
     let addresses = new.target_addrs.len() + new.replace_addrs.len();
     if addresses > 1000 || new.variables.len() > 1000 {
-        return Err(RunError::invalid("target-addrs", "at most 1000 addresses and variables"));
+        return Err(RunError::invalid(
+            "target-addrs",
+            "at most 1000 addresses and variables",
+        ));
     }
     Ok(())
 }
@@ -197,14 +216,19 @@ async fn build(
     let settings = &workspace.settings;
     let needs_fetch = version.status == ConfigurationStatus::Fetching;
     let request = RunRequest {
-        message: new.message.clone().unwrap_or_else(|| default_message(new.source).to_owned()),
+        message: new
+            .message
+            .clone()
+            .unwrap_or_else(|| default_message(new.source).to_owned()),
         is_destroy: new.is_destroy,
         refresh: new.refresh,
         refresh_only: new.refresh_only,
         target_addrs: new.target_addrs.clone(),
         replace_addrs: new.replace_addrs.clone(),
         save_plan: new.save_plan,
-        auto_apply: new.auto_apply.unwrap_or(settings.auto_apply && !new.save_plan),
+        auto_apply: new
+            .auto_apply
+            .unwrap_or(settings.auto_apply && !new.save_plan),
         allow_empty_apply: new.allow_empty_apply,
         allow_config_generation: new.allow_config_generation,
         terraform_version: new.terraform_version.clone(),
@@ -276,9 +300,14 @@ async fn seal_variables(
     if variables.is_empty() {
         return Ok(None);
     }
-    let text = serde_json::to_vec(variables)
-        .map_err(|_| Fault::Unreadable { what: "run variables" })?;
-    Ok(Some(app.keys.seal(tx, tenant, &variables_place(run), &text).await?))
+    let text = serde_json::to_vec(variables).map_err(|_| Fault::Unreadable {
+        what: "run variables",
+    })?;
+    Ok(Some(
+        app.keys
+            .seal(tx, tenant, &variables_place(run), &text)
+            .await?,
+    ))
 }
 
 /// The variables given for one run.
@@ -294,9 +323,15 @@ pub async fn variables_of(
     let Some(sealed) = store::sealed_variables(conn, tenant, run).await? else {
         return Ok(Vec::new());
     };
-    let text = app.keys.open(conn, tenant, &variables_place(run), &sealed).await?;
-    Ok(serde_json::from_slice(text.expose())
-        .map_err(|_| Fault::Unreadable { what: "run variables" })?)
+    let text = app
+        .keys
+        .open(conn, tenant, &variables_place(run), &sealed)
+        .await?;
+    Ok(
+        serde_json::from_slice(text.expose()).map_err(|_| Fault::Unreadable {
+            what: "run variables",
+        })?,
+    )
 }
 
 /// The run that an upload asked for.
@@ -327,7 +362,9 @@ fn authorize_run(ctx: &Context, permission: Permission, run: &Run) -> Result<Aut
 /// # Errors
 /// [`RunError::NotFound`] or the refusal.
 pub async fn read(app: &App, ctx: &Context, id: &RunId) -> Result<Run> {
-    load(app, ctx, id, Permission::RunsRead).await.map(|(run, _)| run)
+    load(app, ctx, id, Permission::RunsRead)
+        .await
+        .map(|(run, _)| run)
 }
 
 async fn load(
@@ -337,23 +374,27 @@ async fn load(
     permission: Permission,
 ) -> Result<(Run, Authorized)> {
     let mut conn = app.db.acquire().await?;
-    let run = store::find(&mut conn, &ctx.tenant(), id).await?.ok_or(RunError::NotFound)?;
+    let run = store::find(&mut conn, &ctx.tenant(), id)
+        .await?
+        .ok_or(RunError::NotFound)?;
     let proof = authorize_run(ctx, permission, &run)?;
     Ok((run, proof))
 }
 
 pub async fn read_by_plan(app: &App, ctx: &Context, id: &PlanId) -> Result<Run> {
     let mut conn = app.db.acquire().await?;
-    let run =
-        store::find_by_plan(&mut conn, &ctx.tenant(), id).await?.ok_or(RunError::NotFound)?;
+    let run = store::find_by_plan(&mut conn, &ctx.tenant(), id)
+        .await?
+        .ok_or(RunError::NotFound)?;
     authorize_run(ctx, Permission::RunsRead, &run)?;
     Ok(run)
 }
 
 pub async fn read_by_apply(app: &App, ctx: &Context, id: &ApplyId) -> Result<Run> {
     let mut conn = app.db.acquire().await?;
-    let run =
-        store::find_by_apply(&mut conn, &ctx.tenant(), id).await?.ok_or(RunError::NotFound)?;
+    let run = store::find_by_apply(&mut conn, &ctx.tenant(), id)
+        .await?
+        .ok_or(RunError::NotFound)?;
     authorize_run(ctx, Permission::RunsRead, &run)?;
     Ok(run)
 }
@@ -367,7 +408,9 @@ pub async fn of_phase(app: &App, plan_or_apply: &str) -> Result<Run> {
     let (account, run) = store::account_of_phase(&mut conn, plan_or_apply)
         .await?
         .ok_or(RunError::NotFound)?;
-    store::find(&mut conn, &Tenant::of_row(&account), &run).await?.ok_or(RunError::NotFound)
+    store::find(&mut conn, &Tenant::of_row(&account), &run)
+        .await?
+        .ok_or(RunError::NotFound)
 }
 
 /// The JSON plan with sensitive values in clear needs a permission of its own.
@@ -387,17 +430,15 @@ pub async fn list_of_workspace(
 ) -> Result<Paged<Run>> {
     let mut conn = app.db.acquire().await?;
     let key = WorkspaceKey::Id(workspace.clone());
-    let (workspace, _) =
-        workspaces::load(&mut conn, ctx, &key, Permission::RunsRead).await?;
-    let filter = RunFilter { workspace: Some(workspace.id), ..filter };
+    let (workspace, _) = workspaces::load(&mut conn, ctx, &key, Permission::RunsRead).await?;
+    let filter = RunFilter {
+        workspace: Some(workspace.id),
+        ..filter
+    };
     Ok(store::list(&mut conn, &ctx.tenant(), &filter, page).await?)
 }
 
-async fn environment(
-    conn: &mut db::Conn,
-    ctx: &Context,
-    name: &str,
-) -> Result<Environment> {
+async fn environment(conn: &mut db::Conn, ctx: &Context, name: &str) -> Result<Environment> {
     let found = tenancy::find_environment(conn, &ctx.tenant(), name)
         .await?
         .ok_or(RunError::NotFound)?;
@@ -415,7 +456,10 @@ pub async fn list_of_environment(
 ) -> Result<Paged<Run>> {
     let mut conn = app.db.acquire().await?;
     let found = environment(&mut conn, ctx, name).await?;
-    let filter = RunFilter { environment: Some(found.id), ..filter };
+    let filter = RunFilter {
+        environment: Some(found.id),
+        ..filter
+    };
     Ok(store::list(&mut conn, &ctx.tenant(), &filter, page).await?)
 }
 
@@ -503,7 +547,9 @@ pub async fn act(
         && force_cancel_at(&run.state).is_none_or(|at| ctx.now() < at)
         && matches!(run.status(), RunStatus::Planning | RunStatus::Applying)
     {
-        return Err(RunError::ForceCancelTooEarly { seconds: FORCE_CANCEL_AFTER.num_seconds() });
+        return Err(RunError::ForceCancelTooEarly {
+            seconds: FORCE_CANCEL_AFTER.num_seconds(),
+        });
     }
     let asked_before = action == Action::Cancel && run.state.cancel_requested_at.is_some();
     if asked_before && !run.status().is_final() {
@@ -511,7 +557,14 @@ pub async fn act(
     }
     let run = with_queue(app, ctx, &run, action, comment).await?;
     let mut tx = app.db.begin().await?;
-    audit::record(&mut tx, ctx, &proof, action.word(), json!({ "comment": comment })).await?;
+    audit::record(
+        &mut tx,
+        ctx,
+        &proof,
+        action.word(),
+        json!({ "comment": comment }),
+    )
+    .await?;
     tx.commit().await?;
     Ok(run)
 }
@@ -544,7 +597,11 @@ async fn with_queue(
 pub async fn force_execute(app: &App, ctx: &Context, id: &RunId) -> Result<Run> {
     let (run, proof) = load(app, ctx, id, Permission::RunsApply).await?;
     if run.status() != RunStatus::Pending {
-        return Err(super::machine::Illegal { status: run.status(), event: "force-execute" }.into());
+        return Err(super::machine::Illegal {
+            status: run.status(),
+            event: "force-execute",
+        }
+        .into());
     }
     let tenant = ctx.tenant();
     let mut tx = app.db.begin().await?;
@@ -553,13 +610,22 @@ pub async fn force_execute(app: &App, ctx: &Context, id: &RunId) -> Result<Run> 
     for mut ahead in store::unfinished(&mut tx, &tenant, &run.workspace_id).await? {
         let in_front = ahead.number < run.number && !ahead.state.plan_only;
         if in_front && super::machine::step(&ahead.state, &Event::Discard, ctx.now()).is_ok() {
-            super::transition(app, &mut tx, ctx, &mut ahead, &Event::Discard, Some(&comment))
-                .await?;
+            super::transition(
+                app,
+                &mut tx,
+                ctx,
+                &mut ahead,
+                &Event::Discard,
+                Some(&comment),
+            )
+            .await?;
         }
     }
     queue::start_ready(app, &mut tx, ctx, &run.workspace_id).await?;
     audit::record(&mut tx, ctx, &proof, "run.force-execute", json!({})).await?;
-    let run = store::find(&mut tx, &tenant, &run.id).await?.ok_or(RunError::NotFound)?;
+    let run = store::find(&mut tx, &tenant, &run.id)
+        .await?
+        .ok_or(RunError::NotFound)?;
     tx.commit().await?;
     wake_after(app, &run);
     Ok(run)
@@ -586,12 +652,19 @@ pub(crate) async fn attach_artefact(
         "plan-json" => store::Artefact::Json,
         "plan-json-redacted" => store::Artefact::Redacted,
         "provider-schemas" => store::Artefact::Schemas,
-        _ => return Err(RunError::Invalid {
-            pointer: "kind".to_owned(),
-            detail: format!("{kind:?} is no artefact of a plan"),
-        }),
+        _ => {
+            return Err(RunError::Invalid {
+                pointer: "kind".to_owned(),
+                detail: format!("{kind:?} is no artefact of a plan"),
+            });
+        }
     };
     store::set_artefact(tx, tenant, run, artefact, blob).await?;
     crate::objects::own(tx, tenant, blob).await?;
     Ok(())
+}
+
+/// A run of the tenant, for use cases that have authorised otherwise.
+pub(crate) async fn find(conn: &mut db::Conn, tenant: &Tenant, id: &RunId) -> Result<Option<Run>> {
+    Ok(store::find(conn, tenant, id).await?)
 }

@@ -78,7 +78,10 @@ impl From<Row> for Run {
             auto_apply: row.request.auto_apply,
             allow_empty_apply: row.request.allow_empty_apply,
             needs_fetch: row.request.needs_fetch,
-            has_changes: row.plan_result.as_ref().is_some_and(|plan| plan.has_changes),
+            has_changes: row
+                .plan_result
+                .as_ref()
+                .is_some_and(|plan| plan.has_changes),
             holds_workspace: row.holds_workspace,
             state_uncertain: row.state_uncertain,
             cancel_requested_at: row.cancel_requested_at,
@@ -234,7 +237,10 @@ pub(super) async fn list(
         .finish()
         .fetch_all::<Row>()
         .await?;
-    Ok(Paged { items: rows.into_iter().map(Run::from).collect(), total })
+    Ok(Paged {
+        items: rows.into_iter().map(Run::from).collect(),
+        total,
+    })
 }
 
 fn filtered<'c>(
@@ -252,7 +258,10 @@ fn filtered<'c>(
         .push_in(" AND r.status IN (", filter.statuses.iter().copied())
         .push_in(" AND r.source IN (", filter.sources.iter().copied())
         .push_if(" AND r.plan_only = ", filter.plan_only)
-        .push_if(" AND LOWER(r.request ->> 'message') LIKE ", filter.message.as_ref().map(like))
+        .push_if(
+            " AND LOWER(r.request ->> 'message') LIKE ",
+            filter.message.as_ref().map(like),
+        )
         .push_if(" AND r.created_by_name = ", filter.user.as_ref())
 }
 
@@ -355,7 +364,12 @@ pub(super) async fn set_artefact(
             "UPDATE runs SET plan_schemas_blob_id = $3 WHERE account_id = $1 AND id = $2"
         }
     };
-    conn.query(sql).bind(tenant.account()).bind(id).bind(blob).execute().await?;
+    conn.query(sql)
+        .bind(tenant.account())
+        .bind(id)
+        .bind(blob)
+        .execute()
+        .await?;
     Ok(())
 }
 
@@ -406,11 +420,7 @@ pub(super) async fn insert_event(
     Ok(())
 }
 
-pub(super) async fn events(
-    conn: &mut Conn,
-    tenant: &Tenant,
-    run: &RunId,
-) -> Result<Vec<RunEvent>> {
+pub(super) async fn events(conn: &mut Conn, tenant: &Tenant, run: &RunId) -> Result<Vec<RunEvent>> {
     conn.query(
         "SELECT id, action, from_status, to_status, actor_kind, actor_id, actor_name, comment,
             created_at
@@ -450,7 +460,8 @@ pub(super) async fn queue(
     environment: &EnvironmentId,
     page: Page,
 ) -> Result<Paged<Run>> {
-    const WAITING: &str = " AND r.status IN ('pending', 'plan_queued', 'apply_queued', 'confirmed')";
+    const WAITING: &str =
+        " AND r.status IN ('pending', 'plan_queued', 'apply_queued', 'confirmed')";
     let total = conn
         .build("SELECT COUNT(*) FROM runs r WHERE r.account_id = ")
         .bind(tenant.account())
@@ -477,5 +488,8 @@ pub(super) async fn queue(
         .finish()
         .fetch_all::<Row>()
         .await?;
-    Ok(Paged { items: rows.into_iter().map(Run::from).collect(), total })
+    Ok(Paged {
+        items: rows.into_iter().map(Run::from).collect(),
+        total,
+    })
 }

@@ -32,7 +32,11 @@ pub async fn transition(
 ) -> Result<(), RunError> {
     let tenant = ctx.tenant();
     let now = ctx.now();
-    let Transition { next, effects, error } = step(&run.state, event, now)?;
+    let Transition {
+        next,
+        effects,
+        error,
+    } = step(&run.state, event, now)?;
     let before = run.status();
     let after = next.status;
     run.state = next;
@@ -48,7 +52,15 @@ pub async fn transition(
     run.version += 1;
     let stamp = ActorStamp::of(ctx);
     store::insert_event(
-        tx, &tenant, &run.id, event.name(), Some(before), after, &stamp, comment, now,
+        tx,
+        &tenant,
+        &run.id,
+        event.name(),
+        Some(before),
+        after,
+        &stamp,
+        comment,
+        now,
     )
     .await?;
     for effect in effects {
@@ -117,12 +129,10 @@ async fn perform(
     Ok(())
 }
 
-async fn workspace_of(
-    tx: &mut db::Tx,
-    tenant: &Tenant,
-    run: &Run,
-) -> Result<Workspace, RunError> {
-    workspaces::find(tx, tenant, &run.workspace_id).await?.ok_or(RunError::NotFound)
+async fn workspace_of(tx: &mut db::Tx, tenant: &Tenant, run: &Run) -> Result<Workspace, RunError> {
+    workspaces::find(tx, tenant, &run.workspace_id)
+        .await?
+        .ok_or(RunError::NotFound)
 }
 
 /// A phase that has ended ends its logs in the same transaction, so that a reader who sees the end
@@ -152,7 +162,9 @@ pub async fn advance(
     let tenant = ctx.tenant();
     let mut tx = app.db.begin().await?;
     workspaces::lock_and_find(&mut tx, &tenant, &run.workspace_id).await?;
-    let mut run = store::find(&mut tx, &tenant, &run.id).await?.ok_or(RunError::NotFound)?;
+    let mut run = store::find(&mut tx, &tenant, &run.id)
+        .await?
+        .ok_or(RunError::NotFound)?;
     transition(app, &mut tx, ctx, &mut run, event, comment).await?;
     if run.status().is_final() {
         queue::start_ready(app, &mut tx, ctx, &run.workspace_id).await?;

@@ -22,7 +22,10 @@ pub struct WaitReason {
 }
 
 fn reason(code: &'static str, detail: impl Into<String>) -> Option<WaitReason> {
-    Some(WaitReason { code, detail: detail.into() })
+    Some(WaitReason {
+        code,
+        detail: detail.into(),
+    })
 }
 
 /// The reason, and the position in the queue (0: not in a queue).
@@ -45,11 +48,12 @@ pub async fn wait_of(app: &App, run: &Run) -> Result<(Option<WaitReason>, i64), 
             let why = match (lock, before.first()) {
                 (Some(lock), _) if lock.kind == LockKind::User => reason(
                     "workspace-locked",
-                    format!("the workspace is locked by {}: {}", lock.holder_name, lock.reason),
+                    format!(
+                        "the workspace is locked by {}: {}",
+                        lock.holder_name, lock.reason
+                    ),
                 ),
-                (Some(lock), _) => {
-                    reason("behind-run", format!("behind run {}", lock.holder_id))
-                }
+                (Some(lock), _) => reason("behind-run", format!("behind run {}", lock.holder_id)),
                 (None, Some(first)) => reason("behind-run", format!("behind run {}", first.id)),
                 (None, None) => reason("starting", "its turn has come; it is being started"),
             };
@@ -59,12 +63,16 @@ pub async fn wait_of(app: &App, run: &Run) -> Result<(Option<WaitReason>, i64), 
             waiting_for_runner(&mut conn, &tenant, run).await
         }
         RunStatus::Planned => Ok((
-            reason("confirmation", "the plan is ready; somebody has to confirm or discard it"),
+            reason(
+                "confirmation",
+                "the plan is ready; somebody has to confirm or discard it",
+            ),
             0,
         )),
-        RunStatus::PlannedAndSaved => {
-            Ok((reason("confirmation", "the plan is saved; apply or discard it"), 0))
-        }
+        RunStatus::PlannedAndSaved => Ok((
+            reason("confirmation", "the plan is saved; apply or discard it"),
+            0,
+        )),
         RunStatus::Applying if run.state.out_of_contact => Ok((
             reason(
                 "out-of-contact",
@@ -102,7 +110,10 @@ async fn waiting_for_runner(
                     format!("no runner of pool {} is online; start one", job.pool_id),
                 )
             } else if ahead > 0 {
-                reason("runners-busy", format!("{ahead} jobs are before it in its pool"))
+                reason(
+                    "runners-busy",
+                    format!("{ahead} jobs are before it in its pool"),
+                )
             } else {
                 reason("runners-busy", "all runners of its pool are at work")
             };

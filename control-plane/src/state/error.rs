@@ -87,7 +87,7 @@ impl Problem for StateError {
             Self::Refused(Refusal::OtherLineage { .. }) => "state.other-lineage",
             Self::Refused(Refusal::OlderSerial { .. }) => "state.older-serial",
             Self::Refused(Refusal::SerialTaken { .. }) => "state.serial-taken",
-            Self::WrongMd5 { .. } => "state.wrong-checksum",
+            Self::WrongMd5 { .. } => "state.wrong-md5",
             Self::NotAsAnnounced { .. } => "state.not-as-announced",
             Self::Unreadable { .. } => "state.unreadable",
             Self::EncryptedByClient => "state.encrypted-by-client",

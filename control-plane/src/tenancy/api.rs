@@ -86,7 +86,10 @@ async fn update(
     Path(name): Path<String>,
     Body(input): Body<EnvironmentInput>,
 ) -> ApiResult<One> {
-    let EnvironmentInput { name: new_name, email } = input.attributes;
+    let EnvironmentInput {
+        name: new_name,
+        email,
+    } = input.attributes;
     let changed = service::update_environment(&app, &ctx, &name, new_name, email).await?;
     Ok(Document::of(environment(&ctx, &changed)))
 }
@@ -113,7 +116,11 @@ async fn entitlements(
     Path(name): Path<String>,
 ) -> ApiResult<Document<Resource<Entitlements>>> {
     let found = service::read_environment(&app, &ctx, &name).await?;
-    Ok(Document::of(Resource::new("entitlement-sets", found.id, Entitlements::current())))
+    Ok(Document::of(Resource::new(
+        "entitlement-sets",
+        found.id,
+        Entitlements::current(),
+    )))
 }
 
 /// Lists the projects of an environment.
@@ -129,7 +136,11 @@ async fn list_projects(
     let page = Page::from_query(&query)?;
     let names = query.words("filter[names]");
     let (within, found) = service::list_projects(&app, &ctx, &name, &names, page).await?;
-    let data = found.items.iter().map(|it| project(&ctx, &within, it)).collect();
+    let data = found
+        .items
+        .iter()
+        .map(|it| project(&ctx, &within, it))
+        .collect();
     Ok(Document::page(data, Pagination::new(page, found.total)))
 }
 

@@ -53,10 +53,7 @@ pub struct EnvironmentPermissions {
 }
 
 /// An environment as a JSON:API object; its name is its id.
-pub fn environment(
-    ctx: &Context,
-    environment: &Environment,
-) -> Resource<EnvironmentAttributes> {
+pub fn environment(ctx: &Context, environment: &Environment) -> Resource<EnvironmentAttributes> {
     let may = |permission| {
         let target =
             Target::new("organizations", &environment.name).in_environment(&environment.id);
@@ -94,8 +91,10 @@ pub fn environment(
         },
         created_at: environment.created_at,
     };
-    Resource::new("organizations", &environment.name, attributes)
-        .link("self", format!("/api/v2/organizations/{}", environment.name))
+    Resource::new("organizations", &environment.name, attributes).link(
+        "self",
+        format!("/api/v2/organizations/{}", environment.name),
+    )
 }
 
 /// Which parts of the product there are. The CLI reads `operations`.

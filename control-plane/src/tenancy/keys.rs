@@ -24,11 +24,18 @@ pub struct SealedPlace {
 
 impl SealedPlace {
     pub fn new(kind: &'static str, id: impl ToString) -> Self {
-        Self { kind, id: id.to_string() }
+        Self {
+            kind,
+            id: id.to_string(),
+        }
     }
 
     fn context<'a>(&'a self, account: &'a str) -> vault::Context<'a> {
-        vault::Context { account, kind: self.kind, id: &self.id }
+        vault::Context {
+            account,
+            kind: self.kind,
+            id: &self.id,
+        }
     }
 }
 
@@ -47,7 +54,10 @@ pub struct Keyring {
 
 impl Keyring {
     pub fn new(installation: vault::Keyring) -> Self {
-        Self { installation, unwrapped: RwLock::default() }
+        Self {
+            installation,
+            unwrapped: RwLock::default(),
+        }
     }
 
     /// The installation's own key ring, for secrets that belong to no account.
@@ -82,7 +92,9 @@ impl Keyring {
     ) -> Result<Arc<DataKey>, Fault> {
         let row = store::newest_key(conn, tenant)
             .await?
-            .ok_or(Fault::Unreadable { what: "the account has no data key" })?;
+            .ok_or(Fault::Unreadable {
+                what: "the account has no data key",
+            })?;
         self.unwrap(tenant, &row)
     }
 
@@ -101,18 +113,26 @@ impl Keyring {
         }
         let row = store::key(conn, tenant, &id.to_string())
             .await?
-            .ok_or(Fault::Unreadable { what: "the data key of a sealed value is unknown" })?;
+            .ok_or(Fault::Unreadable {
+                what: "the data key of a sealed value is unknown",
+            })?;
         self.unwrap(tenant, &row)
     }
 
     fn unwrap(&self, tenant: &Tenant, row: &store::WrappedKey) -> Result<Arc<DataKey>, Fault> {
-        let id: KeyId = row.id.parse().map_err(|_| Fault::Unreadable { what: "a key's id" })?;
+        let id: KeyId = row
+            .id
+            .parse()
+            .map_err(|_| Fault::Unreadable { what: "a key's id" })?;
         let place = (tenant.account().clone(), id);
         if let Some(key) = self.unwrapped.read().get(&place) {
             return Ok(Arc::clone(key));
         }
-        let key =
-            Arc::new(self.installation.unwrap(tenant.account().as_str(), id, &row.wrapped)?);
+        let key = Arc::new(self.installation.unwrap(
+            tenant.account().as_str(),
+            id,
+            &row.wrapped,
+        )?);
         self.unwrapped.write().insert(place, Arc::clone(&key));
         Ok(key)
     }
@@ -129,7 +149,11 @@ impl Keyring {
         plaintext: &[u8],
     ) -> Result<Vec<u8>, Fault> {
         let key = self.sealing_key(conn, tenant).await?;
-        Ok(secret::seal(&key, &place.context(tenant.account().as_str()), plaintext))
+        Ok(secret::seal(
+            &key,
+            &place.context(tenant.account().as_str()),
+            plaintext,
+        ))
     }
 
     /// Opens what [`Keyring::seal`] made for the same place.
@@ -143,8 +167,14 @@ impl Keyring {
         place: &SealedPlace,
         sealed: &[u8],
     ) -> Result<Secret<Vec<u8>>, Fault> {
-        let key = self.opening_key(conn, tenant, secret::key_of(sealed)?).await?;
-        Ok(secret::open(&key, &place.context(tenant.account().as_str()), sealed)?)
+        let key = self
+            .opening_key(conn, tenant, secret::key_of(sealed)?)
+            .await?;
+        Ok(secret::open(
+            &key,
+            &place.context(tenant.account().as_str()),
+            sealed,
+        )?)
     }
 
     /// As [`Keyring::open`], for text.
@@ -161,7 +191,9 @@ impl Keyring {
         let bytes = self.open(conn, tenant, place, sealed).await?;
         String::from_utf8(bytes.expose().clone())
             .map(Secret::new)
-            .map_err(|_| Fault::Unreadable { what: "a sealed text" })
+            .map_err(|_| Fault::Unreadable {
+                what: "a sealed text",
+            })
     }
 
     /// The key that runners seal this account's journals to; made at first need.
@@ -175,14 +207,23 @@ impl Keyring {
         now: Timestamp,
     ) -> Result<JournalKey, Fault> {
         if let Some(key) = store::journal_key(conn, tenant, None).await? {
-            return Ok(JournalKey { id: key.id, public_key: key.public_key });
+            return Ok(JournalKey {
+                id: key.id,
+                public_key: key.public_key,
+            });
         }
         let pair = RecipientKey::generate();
         let id = pair.id().to_string();
         let place = SealedPlace::new("journal-key", &id);
-        let sealed_private = self.seal(conn, tenant, &place, pair.to_bytes().expose()).await?;
+        let sealed_private = self
+            .seal(conn, tenant, &place, pair.to_bytes().expose())
+            .await?;
         let public_key = pair.public().to_bytes().to_vec();
-        let row = StoredJournalKey { id: id.clone(), public_key: public_key.clone(), sealed_private };
+        let row = StoredJournalKey {
+            id: id.clone(),
+            public_key: public_key.clone(),
+            sealed_private,
+        };
         store::insert_journal_key(conn, tenant, &row, now).await?;
         Ok(JournalKey { id, public_key })
     }
@@ -199,7 +240,9 @@ impl Keyring {
     ) -> Result<RecipientKey, Fault> {
         let row = store::journal_key(conn, tenant, Some(id))
             .await?
-            .ok_or(Fault::Unreadable { what: "the journal key is unknown" })?;
+            .ok_or(Fault::Unreadable {
+                what: "the journal key is unknown",
+            })?;
         let place = SealedPlace::new("journal-key", id);
         let private = self.open(conn, tenant, &place, &row.sealed_private).await?;
         Ok(RecipientKey::from_bytes(private.expose())?)
@@ -216,7 +259,11 @@ impl Keyring {
         now: Timestamp,
         make: impl FnOnce() -> Vec<u8>,
     ) -> Result<Secret<Vec<u8>>, Fault> {
-        let context = vault::Context { account: "", kind: "installation-secret", id: name };
+        let context = vault::Context {
+            account: "",
+            kind: "installation-secret",
+            id: name,
+        };
         if let Some(sealed) = store::installation_secret(tx, name).await? {
             return Ok(self.installation.open(&context, &sealed)?);
         }
@@ -224,7 +271,9 @@ impl Keyring {
         store::insert_installation_secret(tx, name, &sealed, now).await?;
         let kept = store::installation_secret(tx, name)
             .await?
-            .ok_or(Fault::Unreadable { what: "an installation secret" })?;
+            .ok_or(Fault::Unreadable {
+                what: "an installation secret",
+            })?;
         Ok(self.installation.open(&context, &kept)?)
     }
 }

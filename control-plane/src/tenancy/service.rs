@@ -25,7 +25,9 @@ fn on_environment(environment: &Environment) -> Target {
 
 fn valid_name(name: &str) -> bool {
     (3..=40).contains(&name.len())
-        && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
+        && name
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
         && !name.starts_with("env-")
 }
 
@@ -62,7 +64,9 @@ pub async fn create_account(
         created_at: app.clock.now(),
     };
     store::insert_account(tx, &account).await?;
-    app.keys.create_key(tx, &account.id, account.created_at).await?;
+    app.keys
+        .create_key(tx, &account.id, account.created_at)
+        .await?;
     Ok(account)
 }
 
@@ -94,7 +98,9 @@ pub async fn insert_environment(
         created_at: now,
         updated_at: now,
     };
-    store::insert_environment(tx, tenant, &environment).await.map_err(name_taken)?;
+    store::insert_environment(tx, tenant, &environment)
+        .await
+        .map_err(name_taken)?;
     let project = new_project(tenant, &environment.id, DEFAULT_PROJECT, "", true, now);
     store::insert_project(tx, tenant, &project).await?;
     Ok(environment)
@@ -120,7 +126,11 @@ fn new_project(
 }
 
 fn name_taken(error: db::Error) -> TenancyError {
-    if error.is_unique_violation() { TenancyError::NameTaken } else { error.into() }
+    if error.is_unique_violation() {
+        TenancyError::NameTaken
+    } else {
+        error.into()
+    }
 }
 
 pub async fn create_environment(
@@ -130,12 +140,21 @@ pub async fn create_environment(
     email: &str,
 ) -> Result<Environment> {
     check_name(name)?;
-    let proof =
-        authorize(ctx, Permission::EnvironmentsCreate, Target::new("organizations", name))?;
+    let proof = authorize(
+        ctx,
+        Permission::EnvironmentsCreate,
+        Target::new("organizations", name),
+    )?;
     let mut tx = app.db.begin().await?;
-    let environment =
-        insert_environment(&mut tx, &ctx.tenant(), name, email, ctx.now()).await?;
-    audit::record(&mut tx, ctx, &proof, "environment.create", json!({ "name": name })).await?;
+    let environment = insert_environment(&mut tx, &ctx.tenant(), name, email, ctx.now()).await?;
+    audit::record(
+        &mut tx,
+        ctx,
+        &proof,
+        "environment.create",
+        json!({ "name": name }),
+    )
+    .await?;
     tx.commit().await?;
     Ok(environment)
 }
@@ -155,7 +174,9 @@ async fn load(
 
 pub async fn read_environment(app: &App, ctx: &Context, name: &str) -> Result<Environment> {
     let mut conn = app.db.acquire().await?;
-    Ok(load(&mut conn, ctx, name, Permission::EnvironmentsRead).await?.0)
+    Ok(load(&mut conn, ctx, name, Permission::EnvironmentsRead)
+        .await?
+        .0)
 }
 
 pub async fn list_environments(
@@ -164,7 +185,11 @@ pub async fn list_environments(
     search: Option<&str>,
     page: Page,
 ) -> Result<Paged<Environment>> {
-    authorize(ctx, Permission::EnvironmentsRead, Target::new("accounts", &ctx.actor.account))?;
+    authorize(
+        ctx,
+        Permission::EnvironmentsRead,
+        Target::new("accounts", &ctx.actor.account),
+    )?;
     let mut conn = app.db.acquire().await?;
     Ok(store::list_environments(&mut conn, &ctx.tenant(), search, page).await?)
 }
@@ -177,8 +202,7 @@ pub async fn update_environment(
     email: Option<String>,
 ) -> Result<Environment> {
     let mut tx = app.db.begin().await?;
-    let (mut environment, proof) =
-        load(&mut tx, ctx, name, Permission::EnvironmentsUpdate).await?;
+    let (mut environment, proof) = load(&mut tx, ctx, name, Permission::EnvironmentsUpdate).await?;
     if let Some(new_name) = new_name {
         check_name(&new_name)?;
         environment.name = new_name;
@@ -201,13 +225,19 @@ pub async fn update_environment(
 pub async fn delete_environment(app: &App, ctx: &Context, name: &str) -> Result<()> {
     let tenant = ctx.tenant();
     let mut tx = app.db.begin().await?;
-    let (environment, proof) =
-        load(&mut tx, ctx, name, Permission::EnvironmentsDelete).await?;
+    let (environment, proof) = load(&mut tx, ctx, name, Permission::EnvironmentsDelete).await?;
     if store::count_workspaces(&mut tx, &tenant, &environment.id, None).await? > 0 {
         return Err(TenancyError::NotEmpty);
     }
     store::delete_environment(&mut tx, &tenant, &environment.id).await?;
-    audit::record(&mut tx, ctx, &proof, "environment.delete", json!({ "name": name })).await?;
+    audit::record(
+        &mut tx,
+        ctx,
+        &proof,
+        "environment.delete",
+        json!({ "name": name }),
+    )
+    .await?;
     tx.commit().await?;
     Ok(())
 }
@@ -222,8 +252,7 @@ pub async fn list_projects(
     page: Page,
 ) -> Result<(Environment, Paged<Project>)> {
     let mut conn = app.db.acquire().await?;
-    let (environment, _) =
-        load(&mut conn, ctx, environment, Permission::ProjectsRead).await?;
+    let (environment, _) = load(&mut conn, ctx, environment, Permission::ProjectsRead).await?;
     let found =
         store::list_projects(&mut conn, &ctx.tenant(), &environment.id, names, page).await?;
     Ok((environment, found))
@@ -239,18 +268,35 @@ pub async fn create_project(
     check_project_name(name)?;
     let tenant = ctx.tenant();
     let mut tx = app.db.begin().await?;
-    let (environment, proof) =
-        load(&mut tx, ctx, environment, Permission::ProjectsCreate).await?;
-    let project = new_project(&tenant, &environment.id, name, description, false, ctx.now());
-    store::insert_project(&mut tx, &tenant, &project).await.map_err(name_taken)?;
-    audit::record(&mut tx, ctx, &proof, "project.create", json!({ "name": name })).await?;
+    let (environment, proof) = load(&mut tx, ctx, environment, Permission::ProjectsCreate).await?;
+    let project = new_project(
+        &tenant,
+        &environment.id,
+        name,
+        description,
+        false,
+        ctx.now(),
+    );
+    store::insert_project(&mut tx, &tenant, &project)
+        .await
+        .map_err(name_taken)?;
+    audit::record(
+        &mut tx,
+        ctx,
+        &proof,
+        "project.create",
+        json!({ "name": name }),
+    )
+    .await?;
     tx.commit().await?;
     Ok((environment, project))
 }
 
 fn check_project_name(name: &str) -> Result<()> {
     let fits = (3..=40).contains(&name.chars().count())
-        && name.chars().all(|c| c.is_alphanumeric() || matches!(c, ' ' | '-' | '_'));
+        && name
+            .chars()
+            .all(|c| c.is_alphanumeric() || matches!(c, ' ' | '-' | '_'));
     if fits {
         return Ok(());
     }
@@ -267,7 +313,9 @@ async fn load_project(
     permission: Permission,
 ) -> Result<(Environment, Project, crate::iam::Authorized)> {
     let tenant = ctx.tenant();
-    let project = store::find_project(conn, &tenant, id).await?.ok_or(TenancyError::NotFound)?;
+    let project = store::find_project(conn, &tenant, id)
+        .await?
+        .ok_or(TenancyError::NotFound)?;
     let environment = store::find_environment(conn, &tenant, project.environment_id.as_str())
         .await?
         .ok_or(TenancyError::NotFound)?;
@@ -302,9 +350,17 @@ pub async fn update_project(
         project.name = name;
     }
     project.description = description.unwrap_or(project.description);
-    store::update_project(&mut tx, &ctx.tenant(), &project).await.map_err(name_taken)?;
-    audit::record(&mut tx, ctx, &proof, "project.update", json!({ "name": project.name }))
-        .await?;
+    store::update_project(&mut tx, &ctx.tenant(), &project)
+        .await
+        .map_err(name_taken)?;
+    audit::record(
+        &mut tx,
+        ctx,
+        &proof,
+        "project.update",
+        json!({ "name": project.name }),
+    )
+    .await?;
     tx.commit().await?;
     Ok((environment, project))
 }
@@ -321,8 +377,14 @@ pub async fn delete_project(app: &App, ctx: &Context, id: &ProjectId) -> Result<
         return Err(TenancyError::NotEmpty);
     }
     store::delete_project(&mut tx, &tenant, id).await?;
-    audit::record(&mut tx, ctx, &proof, "project.delete", json!({ "name": project.name }))
-        .await?;
+    audit::record(
+        &mut tx,
+        ctx,
+        &proof,
+        "project.delete",
+        json!({ "name": project.name }),
+    )
+    .await?;
     tx.commit().await?;
     Ok(())
 }
@@ -368,6 +430,17 @@ pub async fn pool_exists(
     id: &RunnerPoolId,
 ) -> std::result::Result<bool, db::Error> {
     store::pool_exists(conn, tenant, id).await
+}
+
+/// The pool of workspaces that name none.
+///
+/// # Errors
+/// The database's own.
+pub async fn default_pool(
+    conn: &mut db::Conn,
+    tenant: &Tenant,
+) -> std::result::Result<Option<RunnerPoolId>, db::Error> {
+    store::default_pool(conn, tenant).await
 }
 
 /// Makes a runner pool that accepts any sandbox.

@@ -132,7 +132,11 @@ pub(super) async fn delete_environment(
         "DELETE FROM projects WHERE account_id = $1 AND environment_id = $2",
         "DELETE FROM environments WHERE account_id = $1 AND id = $2",
     ] {
-        conn.query(sql).bind(tenant.account()).bind(id).execute().await?;
+        conn.query(sql)
+            .bind(tenant.account())
+            .bind(id)
+            .execute()
+            .await?;
     }
     Ok(())
 }
@@ -254,11 +258,7 @@ pub(super) async fn update_project(
     Ok(())
 }
 
-pub(super) async fn delete_project(
-    conn: &mut Conn,
-    tenant: &Tenant,
-    id: &ProjectId,
-) -> Result<()> {
+pub(super) async fn delete_project(conn: &mut Conn, tenant: &Tenant, id: &ProjectId) -> Result<()> {
     conn.query("DELETE FROM projects WHERE account_id = $1 AND id = $2")
         .bind(tenant.account())
         .bind(id)
@@ -279,6 +279,15 @@ pub(super) async fn pool_exists(
         .fetch_scalar()
         .await?;
     Ok(count > 0)
+}
+
+pub(super) async fn default_pool(conn: &mut Conn, tenant: &Tenant) -> Result<Option<RunnerPoolId>> {
+    let row: Option<(RunnerPoolId,)> = conn
+        .query("SELECT id FROM runner_pools WHERE account_id = $1 AND is_default")
+        .bind(tenant.account())
+        .fetch_optional()
+        .await?;
+    Ok(row.map(|(id,)| id))
 }
 
 pub(super) async fn insert_pool(
@@ -333,11 +342,7 @@ pub(super) async fn insert_key(
     Ok(())
 }
 
-pub(super) async fn key(
-    conn: &mut Conn,
-    tenant: &Tenant,
-    id: &str,
-) -> Result<Option<WrappedKey>> {
+pub(super) async fn key(conn: &mut Conn, tenant: &Tenant, id: &str) -> Result<Option<WrappedKey>> {
     conn.query("SELECT id, wrapped FROM account_keys WHERE account_id = $1 AND id = $2")
         .bind(tenant.account())
         .bind(id)
@@ -399,10 +404,7 @@ pub(super) async fn journal_key(
 }
 
 /// A secret of the installation, sealed under its key.
-pub(super) async fn installation_secret(
-    conn: &mut Conn,
-    name: &str,
-) -> Result<Option<Vec<u8>>> {
+pub(super) async fn installation_secret(conn: &mut Conn, name: &str) -> Result<Option<Vec<u8>>> {
     let row: Option<(Vec<u8>,)> = conn
         .query("SELECT sealed FROM installation_secrets WHERE name = $1")
         .bind(name)

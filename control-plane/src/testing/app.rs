@@ -65,7 +65,11 @@ impl TestApp {
 
     fn start(app: App, directory: Option<TempDir>) -> Self {
         let app = Arc::new(app);
-        Self { router: crate::http::router(Arc::clone(&app)), app, _blobs: directory }
+        Self {
+            router: crate::http::router(Arc::clone(&app)),
+            app,
+            _blobs: directory,
+        }
     }
 
     /// Moves a fixed clock.
@@ -86,6 +90,10 @@ impl TestApp {
 
     pub(crate) fn post(&self, path: impl Into<String>) -> Call<'_> {
         self.call(Method::POST, path)
+    }
+
+    pub(crate) fn put(&self, path: impl Into<String>) -> Call<'_> {
+        self.call(Method::PUT, path)
     }
 
     pub(crate) fn patch(&self, path: impl Into<String>) -> Call<'_> {

@@ -23,7 +23,11 @@ pub(crate) struct Call<'a> {
 
 impl<'a> Call<'a> {
     pub(super) fn new(app: &'a TestApp, method: Method, path: String) -> Self {
-        let request = Request::builder().method(method).uri(path).body(Body::empty()).unwrap();
+        let request = Request::builder()
+            .method(method)
+            .uri(path)
+            .body(Body::empty())
+            .unwrap();
         Self { app, request }
     }
 
@@ -33,13 +37,17 @@ impl<'a> Call<'a> {
     }
 
     pub(crate) fn header(mut self, name: HeaderName, value: &str) -> Self {
-        self.request.headers_mut().insert(name, HeaderValue::from_str(value).unwrap());
+        self.request
+            .headers_mut()
+            .insert(name, HeaderValue::from_str(value).unwrap());
         self
     }
 
     /// As a connection from `address` would come in.
     pub(crate) fn from(mut self, address: IpAddr) -> Self {
-        self.request.extensions_mut().insert(ConnectInfo(SocketAddr::new(address, 40_000)));
+        self.request
+            .extensions_mut()
+            .insert(ConnectInfo(SocketAddr::new(address, 40_000)));
         self
     }
 
@@ -64,7 +72,9 @@ impl<'a> Call<'a> {
     }
 
     pub(crate) fn form(self, pairs: &[(&str, &str)]) -> Self {
-        let text = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish();
+        let text = url::form_urlencoded::Serializer::new(String::new())
+            .extend_pairs(pairs)
+            .finish();
         self.body("application/x-www-form-urlencoded", text)
     }
 }
@@ -105,14 +115,25 @@ impl Answer {
     /// The whole document.
     pub(crate) fn json(&self) -> Value {
         serde_json::from_slice(&self.body).unwrap_or_else(|error| {
-            panic!("{}: {} with no JSON ({error}): {}", self.what, self.status, self.text())
+            panic!(
+                "{}: {} with no JSON ({error}): {}",
+                self.what,
+                self.status,
+                self.text()
+            )
         })
     }
 
     /// This answer, if it has that status.
     #[track_caller]
     pub(crate) fn expect(self, status: u16) -> Self {
-        assert_eq!(self.status.as_u16(), status, "{}: {}", self.what, self.text());
+        assert_eq!(
+            self.status.as_u16(),
+            status,
+            "{}: {}",
+            self.what,
+            self.text()
+        );
         self
     }
 
@@ -135,20 +156,30 @@ impl Answer {
     pub(crate) fn each(&self, name: &str) -> Vec<String> {
         let list = self.data();
         let list = list.as_array().unwrap();
-        list.iter().map(|it| it["attributes"][name].as_str().unwrap().to_owned()).collect()
+        list.iter()
+            .map(|it| it["attributes"][name].as_str().unwrap().to_owned())
+            .collect()
     }
 
     /// The stable code of the first error.
     pub(crate) fn code(&self) -> String {
-        self.json()["errors"][0]["code"].as_str().unwrap_or_default().to_owned()
+        self.json()["errors"][0]["code"]
+            .as_str()
+            .unwrap_or_default()
+            .to_owned()
     }
 
     /// The pointer of the first error.
     pub(crate) fn pointer(&self) -> String {
-        self.json()["errors"][0]["source"]["pointer"].as_str().unwrap_or_default().to_owned()
+        self.json()["errors"][0]["source"]["pointer"]
+            .as_str()
+            .unwrap_or_default()
+            .to_owned()
     }
 
     pub(crate) fn header(&self, name: HeaderName) -> &str {
-        self.headers.get(name).map_or("", |value| value.to_str().unwrap())
+        self.headers
+            .get(name)
+            .map_or("", |value| value.to_str().unwrap())
     }
 }

@@ -59,7 +59,9 @@ pub(crate) struct Team {
 
 /// A name that no other builder call gets.
 fn unique(prefix: &str) -> String {
-    let random = bs58::encode(rand::random::<[u8; 8]>()).into_string().to_lowercase();
+    let random = bs58::encode(rand::random::<[u8; 8]>())
+        .into_string()
+        .to_lowercase();
     format!("{prefix}-{random}")
 }
 
@@ -71,17 +73,27 @@ impl TestApp {
         let environment = self.environment(&account, &unique("org")).await;
         let workspace = self.workspace(&environment, &unique("work")).await;
         let tenant = Tenant::of_row(&account.id);
-        Team { account, tenant, admin, reader, environment, workspace }
+        Team {
+            account,
+            tenant,
+            admin,
+            reader,
+            environment,
+            workspace,
+        }
     }
 
     /// An account of its own, with its default runner pool.
     pub(crate) async fn account(&self) -> Account {
         let mut tx = self.db.begin().await.unwrap();
-        let account =
-            tenancy::create_account(self, &mut tx, &unique("account"), false).await.unwrap();
+        let account = tenancy::create_account(self, &mut tx, &unique("account"), false)
+            .await
+            .unwrap();
         let tenant = Tenant::of_row(&account.id);
         let now = self.clock.now();
-        tenancy::insert_pool(&mut tx, &tenant, "default", true, now).await.unwrap();
+        tenancy::insert_pool(&mut tx, &tenant, "default", true, now)
+            .await
+            .unwrap();
         tx.commit().await.unwrap();
         account
     }
@@ -108,15 +120,11 @@ impl TestApp {
         role: Role,
         password: &str,
     ) -> TestUser {
-        self.user_with(account, role, Some(Secret::new(password.to_owned()))).await
+        self.user_with(account, role, Some(Secret::new(password.to_owned())))
+            .await
     }
 
-    async fn user_with(
-        &self,
-        account: &Account,
-        role: Role,
-        password: Option<Secret>,
-    ) -> TestUser {
+    async fn user_with(&self, account: &Account, role: Role, password: Option<Secret>) -> TestUser {
         let username = unique(role.as_str());
         let new = NewUser {
             username: username.clone(),
@@ -124,10 +132,17 @@ impl TestApp {
             password,
             role,
         };
-        let member = iam::create_user(self, &self.system(account), new).await.unwrap();
+        let member = iam::create_user(self, &self.system(account), new)
+            .await
+            .unwrap();
         let actor = member.actor(&account.id);
         let token = self.token(&actor).await;
-        TestUser { id: member.id, username, token, actor }
+        TestUser {
+            id: member.id,
+            username,
+            token,
+            actor,
+        }
     }
 
     /// One more token of a user.
@@ -139,21 +154,29 @@ impl TestApp {
             expires_at: None,
         };
         let tenant = Tenant::of_row(&owner.account);
-        let (_, text) =
-            iam::insert_token(&mut tx, &tenant, new, self.clock.now()).await.unwrap();
+        let (_, text) = iam::insert_token(&mut tx, &tenant, new, self.clock.now())
+            .await
+            .unwrap();
         tx.commit().await.unwrap();
         text.text.expose().clone()
     }
 
     pub(crate) async fn environment(&self, account: &Account, name: &str) -> Environment {
-        tenancy::create_environment(self, &self.system(account), name, "").await.unwrap()
+        tenancy::create_environment(self, &self.system(account), name, "")
+            .await
+            .unwrap()
     }
 
     pub(crate) async fn workspace(&self, environment: &Environment, name: &str) -> Workspace {
         let actor = Actor::system(&environment.account_id, "test");
         let ctx = Context::new(actor, self.clock.clone());
-        let new = NewWorkspace { name: name.to_owned(), ..NewWorkspace::default() };
-        workspaces::create(self, &ctx, environment.id.as_str(), new).await.unwrap()
+        let new = NewWorkspace {
+            name: name.to_owned(),
+            ..NewWorkspace::default()
+        };
+        workspaces::create(self, &ctx, environment.id.as_str(), new)
+            .await
+            .unwrap()
     }
 
     /// A run of `workspace` in the middle of its plan.
@@ -169,16 +192,24 @@ impl TestApp {
         let tenant = Tenant::of_row(&workspace.account_id);
         let now = self.clock.now();
         let mut tx = self.db.begin().await.unwrap();
-        let pool = tenancy::insert_pool(&mut tx, &tenant, &unique("pool"), false, now).await.unwrap();
+        let pool = tenancy::insert_pool(&mut tx, &tenant, &unique("pool"), false, now)
+            .await
+            .unwrap();
         insert_configuration(&mut tx, workspace, &run, now).await;
-        insert_run(&mut tx, workspace, &run, now).await;
+        let number = workspaces::next_run_number(&mut tx, &tenant, &workspace.id)
+            .await
+            .unwrap();
+        insert_run(&mut tx, workspace, &run, number, now).await;
         insert_job(&mut tx, workspace, &run, &pool, now).await;
         let expires = now + chrono::TimeDelta::days(1);
         let token = iam::issue_run_token(&mut tx, &tenant, &run.id, &run.job, 1, expires)
             .await
             .unwrap();
         tx.commit().await.unwrap();
-        TestRun { token: token.text.expose().clone(), ..run }
+        TestRun {
+            token: token.text.expose().clone(),
+            ..run
+        }
     }
 
     /// How many audit records an account has for `action`.
@@ -231,6 +262,7 @@ async fn insert_run(
     conn: &mut db::Conn,
     workspace: &Workspace,
     run: &TestRun,
+    number: i64,
     now: crate::clock::Timestamp,
 ) {
     let request = json!({
@@ -244,7 +276,7 @@ async fn insert_run(
             plan_id, apply_id, number, version, status, plan_status, apply_status,
             holds_workspace, request, plan_only, source, state_uncertain, timestamps,
             created_by_kind, created_by_id, created_by_name, created_at, changed_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, 1, 1, 'planning', 'running', 'pending', $8, $9, $8,
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $12, 1, 'planning', 'running', 'pending', $8, $9, $8,
             'tfe-api', $8, $10, 'system', 'system', 'test', $11, $11)",
     )
     .bind(&run.id)
@@ -258,6 +290,7 @@ async fn insert_run(
     .bind(Json(request))
     .bind(Json(json!({})))
     .bind(now)
+    .bind(number)
     .execute()
     .await
     .unwrap();

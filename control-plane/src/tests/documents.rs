@@ -4,7 +4,9 @@ use std::path::{Path, PathBuf};
 
 /// A file below the repository's `docs/`.
 pub(super) fn path(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs").join(name)
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../docs")
+        .join(name)
 }
 
 /// Holds a document against what the code says; writes it when asked to.
@@ -23,7 +25,10 @@ pub(super) fn check(name: &str, generated: &str, test: &str) {
     );
 }
 
-#[expect(clippy::disallowed_methods, reason = "the switch that turns a check into an update")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the switch that turns a check into an update"
+)]
 fn update_wanted() -> bool {
     std::env::var("UPDATE_DOCS").is_ok_and(|value| value == "1")
 }

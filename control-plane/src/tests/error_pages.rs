@@ -11,9 +11,13 @@ use super::documents;
 /// `area.what-happened`.
 fn is_code(text: &str) -> bool {
     let word = |part: &str| {
-        !part.is_empty() && part.bytes().all(|b| b.is_ascii_lowercase() || b == b'-')
+        !part.is_empty()
+            && part
+                .bytes()
+                .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
     };
-    text.split_once('.').is_some_and(|(area, what)| word(area) && word(what))
+    text.split_once('.')
+        .is_some_and(|(area, what)| word(area) && word(what))
 }
 
 fn sources(folder: &Path, found: &mut Vec<String>) {
@@ -52,13 +56,22 @@ fn body(text: &str) -> &str {
 fn codes_of(source: &str) -> BTreeSet<String> {
     let mut codes = BTreeSet::new();
     for (at, _) in source.match_indices("fn code(&self)") {
-        codes.extend(literals(body(&source[at..])).filter(|it| is_code(it)).map(str::to_owned));
+        codes.extend(
+            literals(body(&source[at..]))
+                .filter(|it| is_code(it))
+                .map(str::to_owned),
+        );
     }
     for call in ["ApiError::new(", "Self::new("] {
         for (at, _) in source.match_indices(call) {
             let mut arguments = source[at..].chars();
             let start: String = arguments.by_ref().take(200).collect();
-            codes.extend(literals(&start).take(1).filter(|it| is_code(it)).map(str::to_owned));
+            codes.extend(
+                literals(&start)
+                    .take(1)
+                    .filter(|it| is_code(it))
+                    .map(str::to_owned),
+            );
         }
     }
     codes
@@ -66,7 +79,10 @@ fn codes_of(source: &str) -> BTreeSet<String> {
 
 fn codes() -> BTreeSet<String> {
     let mut texts = Vec::new();
-    sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), &mut texts);
+    sources(
+        &Path::new(env!("CARGO_MANIFEST_DIR")).join("src"),
+        &mut texts,
+    );
     texts.iter().flat_map(|text| codes_of(text)).collect()
 }
 
@@ -82,7 +98,10 @@ fn pages() -> BTreeSet<String> {
 #[test]
 fn every_error_code_has_a_page() {
     let (codes, pages) = (codes(), pages());
-    assert!(codes.contains("workspaces.already-locked"), "the search finds nothing: {codes:?}");
+    assert!(
+        codes.contains("workspaces.already-locked"),
+        "the search finds nothing: {codes:?}"
+    );
     let without: Vec<_> = codes.difference(&pages).collect();
     assert!(
         without.is_empty(),
@@ -90,15 +109,26 @@ fn every_error_code_has_a_page() {
          `# CODE`, `## What it means` and `## What to do`:\n{without:#?}"
     );
     let stale: Vec<_> = pages.difference(&codes).collect();
-    assert!(stale.is_empty(), "no error has these codes any more; delete their pages:\n{stale:#?}");
+    assert!(
+        stale.is_empty(),
+        "no error has these codes any more; delete their pages:\n{stale:#?}"
+    );
 }
 
 #[test]
 fn every_error_page_says_what_to_do() {
     for page in pages() {
         let text = std::fs::read_to_string(documents::path(&format!("errors/{page}.md"))).unwrap();
-        for heading in [&format!("# {page}\n"), "\n## What it means\n", "\n## What to do\n"] {
-            assert!(text.contains(heading), "docs/errors/{page}.md lacks `{}`", heading.trim());
+        for heading in [
+            &format!("# {page}\n"),
+            "\n## What it means\n",
+            "\n## What to do\n",
+        ] {
+            assert!(
+                text.contains(heading),
+                "docs/errors/{page}.md lacks `{}`",
+                heading.trim()
+            );
         }
     }
 }
@@ -110,5 +140,8 @@ fn the_search_for_codes_reads_both_forms() {
         fn other() { audit("workspace.create"); ApiError::new(Kind::NotFound, "d.e", "f.g") }
     "#;
     let found = codes_of(source);
-    assert_eq!(found.iter().map(String::as_str).collect::<Vec<_>>(), ["a.b-c", "d.e"]);
+    assert_eq!(
+        found.iter().map(String::as_str).collect::<Vec<_>>(),
+        ["a.b-c", "d.e"]
+    );
 }

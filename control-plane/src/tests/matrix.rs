@@ -11,7 +11,8 @@ use base64::engine::general_purpose::STANDARD;
 use db::Db;
 use domain::access::Role;
 use http::Method;
-use serde_json::Value;
+use md5::{Digest, Md5};
+use serde_json::{Value, json};
 
 use super::openapi::{Operation, operations};
 use crate::testing::{Team, TestApp, TestRun, TestUser};
@@ -57,7 +58,10 @@ struct Row {
 fn table() -> BTreeMap<Operation, Row> {
     let mut rows = BTreeMap::<Operation, Row>::new();
     let mut last = None;
-    for line in TABLE.lines().filter(|line| !line.starts_with('#') && !line.trim().is_empty()) {
+    for line in TABLE
+        .lines()
+        .filter(|line| !line.starts_with('#') && !line.trim().is_empty())
+    {
         if line.starts_with(' ') {
             let operation = last.clone().expect("a body before the first row");
             let row = rows.get_mut(&operation).unwrap();
@@ -66,7 +70,10 @@ fn table() -> BTreeMap<Operation, Row> {
         }
         let (operation, row) = parse(line);
         last = Some(operation.clone());
-        assert!(rows.insert(operation, row).is_none(), "matrix.txt has two rows: {line}");
+        assert!(
+            rows.insert(operation, row).is_none(),
+            "matrix.txt has two rows: {line}"
+        );
     }
     rows
 }
@@ -78,16 +85,34 @@ fn parse(line: &str) -> (Operation, Row) {
     };
     let numbers: Vec<u16> = statuses
         .iter()
-        .map(|it| it.parse().unwrap_or_else(|_| panic!("matrix.txt: {it:?} in {line}")))
+        .map(|it| {
+            it.parse()
+                .unwrap_or_else(|_| panic!("matrix.txt: {it:?} in {line}"))
+        })
         .collect();
-    let (path, query) = target.split_once('?').map_or((*target, String::new()), |(path, query)| {
-        (path, format!("?{query}"))
-    });
-    let operation = Operation { path: path.to_owned(), method: (*method).to_owned() };
+    let (path, query) = target
+        .split_once('?')
+        .map_or((*target, String::new()), |(path, query)| {
+            (path, format!("?{query}"))
+        });
+    let operation = Operation {
+        path: path.to_owned(),
+        method: (*method).to_owned(),
+    };
     let statuses = numbers.try_into().unwrap_or_else(|numbers: Vec<u16>| {
-        panic!("matrix.txt: {} statuses instead of 6: {line}", numbers.len())
+        panic!(
+            "matrix.txt: {} statuses instead of 6: {line}",
+            numbers.len()
+        )
     });
-    (operation, Row { statuses, body: String::new(), query })
+    (
+        operation,
+        Row {
+            statuses,
+            body: String::new(),
+            query,
+        },
+    )
 }
 
 /// The objects that a row's parameters name, and its callers.
@@ -108,28 +133,32 @@ impl Scene {
         let variable = app
             .post(format!("/api/v2/workspaces/{}/vars", team.workspace.id))
             .by(&team.admin)
-            .attributes("vars", serde_json::json!({ "key": "a", "category": "terraform" }))
+            .attributes("vars", json!({ "key": "a", "category": "terraform" }))
             .await
             .expect(201)
             .id();
         let tokens = app
-            .get(format!("/api/v2/users/{}/authentication-tokens", team.admin.id))
+            .get(format!(
+                "/api/v2/users/{}/authentication-tokens",
+                team.admin.id
+            ))
             .by(&team.admin)
             .await
             .expect(200);
         let token = tokens.data()[0]["id"].as_str().unwrap().to_owned();
         // A project that may be deleted.
         let project = app
-            .post(format!("/api/v2/organizations/{}/projects", team.environment.name))
+            .post(format!(
+                "/api/v2/organizations/{}/projects",
+                team.environment.name
+            ))
             .by(&team.admin)
-            .attributes("projects", serde_json::json!({ "name": "spare" }))
+            .attributes("projects", json!({ "name": "spare" }))
             .await
             .expect(201)
             .id();
-        let (state, output) = current_state(app, &team).await;
+        let (state, output) = state(app, &team).await;
         let parameters = BTreeMap::from([
-            ("state_version_id", state),
-            ("output_id", output),
             ("organization", team.environment.name.clone()),
             ("name", team.workspace.name.clone()),
             ("workspace_id", team.workspace.id.to_string()),
@@ -142,12 +171,20 @@ impl Scene {
             ("plan_id", run.plan.to_string()),
             ("apply_id", run.apply.to_string()),
             ("configuration_version_id", run.configuration.to_string()),
+            ("state_version_id", state),
+            ("output_id", output),
             // A signed URL that we did not sign.
             ("id", run.id.to_string()),
             ("expires", "0".to_owned()),
             ("signature", "x".repeat(43)),
         ]);
-        Self { team, foreign: foreign.clone(), run, other_run, parameters }
+        Self {
+            team,
+            foreign: foreign.clone(),
+            run,
+            other_run,
+            parameters,
+        }
     }
 
     fn token(&self, caller: Caller) -> Option<&str> {
@@ -181,28 +218,40 @@ impl Scene {
     }
 }
 
-/// The ids of the workspace's current state, which has a JSON form, and of its output.
-async fn current_state(app: &TestApp, team: &Team) -> (String, String) {
-    let path = |rest: &str| format!("/api/v2/workspaces/{}/{rest}", team.workspace.id);
-    app.post(path("actions/lock")).by(&team.admin).await.expect(200);
-    let content = serde_json::json!({
-        "version": 4, "serial": 1, "lineage": "l", "resources": [],
-        "outputs": { "ip": { "value": "10.0.0.1", "type": "string" } },
+/// A state of the team's workspace with one output and no resources: both ids.
+async fn state(app: &TestApp, team: &Team) -> (String, String) {
+    let path = format!("/api/v2/workspaces/{}", team.workspace.id);
+    let content = json!({
+        "version": 4, "terraform_version": "1.11.4", "serial": 1, "lineage": "matrix",
+        "outputs": { "a": { "value": "b", "type": "string" } }, "resources": [],
     });
-    let state = app
-        .post(path("state-versions"))
+    let content = content.to_string();
+    let attributes = json!({
+        "serial": 1, "lineage": "matrix", "md5": hex::encode(Md5::digest(content.as_bytes())),
+        "state": STANDARD.encode(&content),
+    });
+    app.post(format!("{path}/actions/lock"))
         .by(&team.admin)
-        .attributes("state-versions", serde_json::json!({
-            "state": STANDARD.encode(content.to_string()),
-            "json-state": STANDARD.encode("{}"),
-        }))
+        .await
+        .expect(200);
+    let made = app
+        .post(format!("{path}/state-versions"))
+        .by(&team.admin)
+        .attributes("state-versions", attributes)
         .await
         .expect(201)
         .id();
-    app.post(path("actions/unlock")).by(&team.admin).await.expect(200);
-    let outputs = app.get(path("current-state-version-outputs")).by(&team.admin).await;
-    let output = outputs.expect(200).data()[0]["id"].as_str().unwrap().to_owned();
-    (state, output)
+    app.post(format!("{path}/actions/unlock"))
+        .by(&team.admin)
+        .await
+        .expect(200);
+    let outputs = app
+        .get(format!("/api/v2/state-versions/{made}/outputs"))
+        .by(&team.admin)
+        .await
+        .expect(200);
+    let output = outputs.data()[0]["id"].as_str().unwrap().to_owned();
+    (made, output)
 }
 
 async fn observe(
@@ -225,7 +274,10 @@ async fn observe(
             let body = scene.fill(&row.body);
             call = if body.starts_with('{') {
                 let json: Value = serde_json::from_str(&body).map_err(|error| {
-                    format!("{} {}: its body is no JSON: {error}", operation.method, operation.path)
+                    format!(
+                        "{} {}: its body is no JSON: {error}",
+                        operation.method, operation.path
+                    )
                 })?;
                 call.json(&json)
             } else {

@@ -26,7 +26,10 @@ pub(super) fn operations() -> BTreeSet<Operation> {
     for (path, item) in paths {
         for method in ["get", "post", "put", "patch", "delete", "head", "options"] {
             if item.get(method).is_some() {
-                all.insert(Operation { path: path.clone(), method: method.to_uppercase() });
+                all.insert(Operation {
+                    path: path.clone(),
+                    method: method.to_uppercase(),
+                });
             }
         }
     }

@@ -41,8 +41,14 @@ fn variable_id(text: &str) -> ApiResult<VariableId> {
 /// All in one page: clients read no second one.
 fn all(variables: &[Variable]) -> Many {
     let total = i64::try_from(variables.len()).unwrap_or(i64::MAX);
-    let page = Page { number: 1, size: total.max(20) };
-    Document::page(variables.iter().map(resource).collect(), Pagination::new(page, total))
+    let page = Page {
+        number: 1,
+        size: total.max(20),
+    };
+    Document::page(
+        variables.iter().map(resource).collect(),
+        Pagination::new(page, total),
+    )
 }
 
 /// Lists a workspace's variables, in one page. Sensitive ones have no value.
@@ -83,8 +89,7 @@ async fn read(
     ctx: Context,
     Path((workspace, id)): Path<(String, String)>,
 ) -> ApiResult<One> {
-    let found =
-        service::read(&app, &ctx, &workspace_id(&workspace)?, &variable_id(&id)?).await?;
+    let found = service::read(&app, &ctx, &workspace_id(&workspace)?, &variable_id(&id)?).await?;
     Ok(Document::of(resource(&found)))
 }
 
@@ -101,8 +106,7 @@ async fn update(
 ) -> ApiResult<One> {
     let workspace = workspace_id(&workspace)?;
     let change = input.attributes.into_change()?;
-    let changed =
-        service::update(&app, &ctx, Some(&workspace), &variable_id(&id)?, change).await?;
+    let changed = service::update(&app, &ctx, Some(&workspace), &variable_id(&id)?, change).await?;
     Ok(Document::of(resource(&changed)))
 }
 
@@ -127,11 +131,7 @@ async fn delete(
     params(("filter[organization][name]" = String, Query),
         ("filter[workspace][name]" = String, Query)),
     responses((status = 200, body = Document<Vec<Resource<VariableAttributes>>>)))]
-async fn list_by_name(
-    State(app): State<Arc<App>>,
-    ctx: Context,
-    query: Query,
-) -> ApiResult<Many> {
+async fn list_by_name(State(app): State<Arc<App>>, ctx: Context, query: Query) -> ApiResult<Many> {
     let required = |key: &'static str| {
         query.get(key).map(str::to_owned).ok_or_else(|| {
             ApiError::new(
@@ -157,11 +157,16 @@ async fn create_by_relation(
     ctx: Context,
     Body(input): Body<VariableInput>,
 ) -> ApiResult<Created<Resource<VariableAttributes>>> {
-    let named = input.related_id("workspace").or_else(|| input.related_id("configurable"));
-    let workspace = named.map(workspace_id).transpose()?.ok_or_else(|| VariableError::Invalid {
-        pointer: "/data/relationships/workspace".to_owned(),
-        detail: "name the workspace".to_owned(),
-    })?;
+    let named = input
+        .related_id("workspace")
+        .or_else(|| input.related_id("configurable"));
+    let workspace = named
+        .map(workspace_id)
+        .transpose()?
+        .ok_or_else(|| VariableError::Invalid {
+            pointer: "/data/relationships/workspace".to_owned(),
+            detail: "name the workspace".to_owned(),
+        })?;
     let new = input.attributes.into_new()?;
     let made = service::create(&app, &ctx, &workspace, new).await?;
     Ok(Created(Document::of(resource(&made))))

@@ -47,7 +47,10 @@ pub(super) fn resource(variable: &Variable) -> Resource<VariableAttributes> {
     Resource::new("vars", &variable.id, attributes)
         .to_one("configurable", "workspaces", Some(workspace))
         .to_one("workspace", "workspaces", Some(workspace))
-        .link("self", format!("/api/v2/workspaces/{workspace}/vars/{}", variable.id))
+        .link(
+            "self",
+            format!("/api/v2/workspaces/{workspace}/vars/{}", variable.id),
+        )
 }
 
 /// What a create or update may carry. Absent leaves a thing as it is.
@@ -70,7 +73,10 @@ pub(super) struct VariableInput {
 
 fn category(text: &str) -> Result<VariableCategory, VariableError> {
     text.parse().map_err(|error: domain::UnknownWord| {
-        VariableError::invalid("category", format!("{text:?} is not one of: {}", error.known))
+        VariableError::invalid(
+            "category",
+            format!("{text:?} is not one of: {}", error.known),
+        )
     })
 }
 

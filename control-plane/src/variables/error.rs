@@ -29,7 +29,10 @@ pub enum VariableError {
 impl VariableError {
     /// A wrong attribute `field` (its name on the wire).
     pub fn invalid(field: &str, detail: impl Into<String>) -> Self {
-        Self::Invalid { pointer: format!("/data/attributes/{field}"), detail: detail.into() }
+        Self::Invalid {
+            pointer: format!("/data/attributes/{field}"),
+            detail: detail.into(),
+        }
     }
 }
 
@@ -91,6 +94,10 @@ impl Problem for VariableError {
         if let Self::Denied(denied) = self {
             return Some(denied);
         }
-        if let Self::Workspace(error) = self { error.denied() } else { None }
+        if let Self::Workspace(error) = self {
+            error.denied()
+        } else {
+            None
+        }
     }
 }

@@ -100,12 +100,14 @@ impl Variable {
             return invalid("description", "use at most 512 bytes");
         }
         match self.category {
-            VariableCategory::Terraform if !is_terraform_name(&self.key) => {
-                invalid("key", "use letters, digits, `_` and `-`, beginning with a letter or `_`")
-            }
-            VariableCategory::Environment if !is_environment_name(&self.key) => {
-                invalid("key", "use letters, digits and `_`, not beginning with a digit")
-            }
+            VariableCategory::Terraform if !is_terraform_name(&self.key) => invalid(
+                "key",
+                "use letters, digits, `_` and `-`, beginning with a letter or `_`",
+            ),
+            VariableCategory::Environment if !is_environment_name(&self.key) => invalid(
+                "key",
+                "use letters, digits and `_`, not beginning with a digit",
+            ),
             VariableCategory::Environment if self.hcl => invalid(
                 "hcl",
                 "environment variables are plain text; `hcl` is for Terraform variables",
@@ -128,7 +130,9 @@ impl Variable {
 
 fn is_terraform_name(key: &str) -> bool {
     key.starts_with(|c: char| c.is_alphabetic() || c == '_')
-        && key.chars().all(|c| c.is_alphanumeric() || c == '_' || c == '-')
+        && key
+            .chars()
+            .all(|c| c.is_alphanumeric() || c == '_' || c == '-')
 }
 
 fn is_environment_name(key: &str) -> bool {
@@ -160,31 +164,59 @@ mod unit {
     #[test]
     fn keys_are_what_their_receiver_can_name() {
         for good in ["region", "_x", "instance-type", "größe"] {
-            assert!(variable(VariableCategory::Terraform, good).check().is_ok(), "{good}");
+            assert!(
+                variable(VariableCategory::Terraform, good).check().is_ok(),
+                "{good}"
+            );
         }
         for bad in ["", "1a", "a b", "-a", "a.b", "a=b"] {
-            assert!(variable(VariableCategory::Terraform, bad).check().is_err(), "{bad}");
+            assert!(
+                variable(VariableCategory::Terraform, bad).check().is_err(),
+                "{bad}"
+            );
         }
         for good in ["AWS_REGION", "_x", "a1"] {
-            assert!(variable(VariableCategory::Environment, good).check().is_ok(), "{good}");
+            assert!(
+                variable(VariableCategory::Environment, good)
+                    .check()
+                    .is_ok(),
+                "{good}"
+            );
         }
         for bad in ["", "1A", "A-B", "A=B", "Ä"] {
-            assert!(variable(VariableCategory::Environment, bad).check().is_err(), "{bad}");
+            assert!(
+                variable(VariableCategory::Environment, bad)
+                    .check()
+                    .is_err(),
+                "{bad}"
+            );
         }
     }
 
     #[test]
     fn environment_variables_are_no_hcl() {
-        let hcl = Variable { hcl: true, ..variable(VariableCategory::Environment, "A") };
+        let hcl = Variable {
+            hcl: true,
+            ..variable(VariableCategory::Environment, "A")
+        };
         assert!(hcl.check().is_err());
     }
 
     #[test]
     fn a_sensitive_value_is_never_uncovered() {
-        let secret = || Variable { sensitive: true, ..variable(VariableCategory::Terraform, "a") };
+        let secret = || Variable {
+            sensitive: true,
+            ..variable(VariableCategory::Terraform, "a")
+        };
         assert_eq!(secret().shown_value(), None);
-        let uncover = VariableChange { sensitive: Some(false), ..VariableChange::default() };
-        assert!(matches!(secret().with(uncover), Err(VariableError::StaysSensitive)));
+        let uncover = VariableChange {
+            sensitive: Some(false),
+            ..VariableChange::default()
+        };
+        assert!(matches!(
+            secret().with(uncover),
+            Err(VariableError::StaysSensitive)
+        ));
         let replace = VariableChange {
             sensitive: Some(false),
             value: Some(Secret::new("new".to_owned())),

@@ -29,7 +29,10 @@ async fn open(
     tenant: &Tenant,
     row: store::Row,
 ) -> Result<Variable> {
-    let value = app.keys.open_text(conn, tenant, &place(&row.id), &row.sealed_value).await?;
+    let value = app
+        .keys
+        .open_text(conn, tenant, &place(&row.id), &row.sealed_value)
+        .await?;
     Ok(Variable {
         id: row.id,
         workspace_id: row.workspace_id,
@@ -52,7 +55,10 @@ async fn seal(
     id: &VariableId,
     value: &Secret,
 ) -> Result<Vec<u8>> {
-    Ok(app.keys.seal(conn, tenant, &place(id), value.expose().as_bytes()).await?)
+    Ok(app
+        .keys
+        .seal(conn, tenant, &place(id), value.expose().as_bytes())
+        .await?)
 }
 
 async fn open_all(
@@ -69,7 +75,11 @@ async fn open_all(
 }
 
 fn key_taken(error: db::Error) -> VariableError {
-    if error.is_unique_violation() { VariableError::KeyTaken } else { error.into() }
+    if error.is_unique_violation() {
+        VariableError::KeyTaken
+    } else {
+        error.into()
+    }
 }
 
 /// What the audit log may know: everything but the value.
@@ -81,10 +91,13 @@ fn described(variable: &Variable) -> Value {
 }
 
 /// All variables of a workspace, by category and key.
-pub async fn list(app: &App, ctx: &Context, key: &WorkspaceKey) -> Result<(Workspace, Vec<Variable>)> {
+pub async fn list(
+    app: &App,
+    ctx: &Context,
+    key: &WorkspaceKey,
+) -> Result<(Workspace, Vec<Variable>)> {
     let mut conn = app.db.acquire().await?;
-    let (workspace, _) =
-        workspaces::load(&mut conn, ctx, key, Permission::VariablesRead).await?;
+    let (workspace, _) = workspaces::load(&mut conn, ctx, key, Permission::VariablesRead).await?;
     let variables = open_all(app, &mut conn, &ctx.tenant(), &workspace.id).await?;
     Ok((workspace, variables))
 }
@@ -115,11 +128,22 @@ pub async fn create(
     };
     variable.check()?;
     if store::count(&mut tx, &tenant, &variable.workspace_id).await? >= MAX_VARIABLES {
-        return Err(VariableError::TooMany { limit: MAX_VARIABLES });
+        return Err(VariableError::TooMany {
+            limit: MAX_VARIABLES,
+        });
     }
     let sealed = seal(app, &mut tx, &tenant, &variable.id, &variable.value).await?;
-    store::insert(&mut tx, &tenant, &variable, sealed).await.map_err(key_taken)?;
-    audit::record(&mut tx, ctx, &proof, "variable.create", described(&variable)).await?;
+    store::insert(&mut tx, &tenant, &variable, sealed)
+        .await
+        .map_err(key_taken)?;
+    audit::record(
+        &mut tx,
+        ctx,
+        &proof,
+        "variable.create",
+        described(&variable),
+    )
+    .await?;
     tx.commit().await?;
     Ok(variable)
 }
@@ -157,7 +181,9 @@ pub async fn read(
 ) -> Result<Variable> {
     let mut conn = app.db.acquire().await?;
     let permission = Permission::VariablesRead;
-    Ok(load(app, &mut conn, ctx, Some(workspace), id, permission).await?.0)
+    Ok(load(app, &mut conn, ctx, Some(workspace), id, permission)
+        .await?
+        .0)
 }
 
 pub async fn update(
@@ -169,14 +195,24 @@ pub async fn update(
 ) -> Result<Variable> {
     let tenant = ctx.tenant();
     let mut tx = app.db.begin().await?;
-    let (before, proof) =
-        load(app, &mut tx, ctx, workspace, id, Permission::VariablesUpdate).await?;
+    let (before, proof) = load(
+        app,
+        &mut tx,
+        ctx,
+        workspace,
+        id,
+        Permission::VariablesUpdate,
+    )
+    .await?;
     let old = described(&before);
     let new_value = change.value.is_some();
     let mut variable = before.with(change)?;
     variable.updated_at = ctx.now();
     let sealed = seal(app, &mut tx, &tenant, id, &variable.value).await?;
-    if !store::update(&mut tx, &tenant, &variable, sealed).await.map_err(key_taken)? {
+    if !store::update(&mut tx, &tenant, &variable, sealed)
+        .await
+        .map_err(key_taken)?
+    {
         return Err(VariableError::Changed);
     }
     variable.version += 1;
@@ -193,10 +229,24 @@ pub async fn delete(
     id: &VariableId,
 ) -> Result<()> {
     let mut tx = app.db.begin().await?;
-    let (variable, proof) =
-        load(app, &mut tx, ctx, workspace, id, Permission::VariablesUpdate).await?;
+    let (variable, proof) = load(
+        app,
+        &mut tx,
+        ctx,
+        workspace,
+        id,
+        Permission::VariablesUpdate,
+    )
+    .await?;
     store::delete(&mut tx, &ctx.tenant(), id).await?;
-    audit::record(&mut tx, ctx, &proof, "variable.delete", described(&variable)).await?;
+    audit::record(
+        &mut tx,
+        ctx,
+        &proof,
+        "variable.delete",
+        described(&variable),
+    )
+    .await?;
     tx.commit().await?;
     Ok(())
 }

@@ -57,11 +57,7 @@ pub(super) async fn count(
         .await
 }
 
-pub(super) async fn find(
-    conn: &mut Conn,
-    tenant: &Tenant,
-    id: &VariableId,
-) -> Result<Option<Row>> {
+pub(super) async fn find(conn: &mut Conn, tenant: &Tenant, id: &VariableId) -> Result<Option<Row>> {
     conn.build(SELECT)
         .bind(tenant.account())
         .push(" AND id = ")

@@ -201,9 +201,15 @@ fn one(team: &Team, id: &str) -> String {
 }
 
 async fn create(app: &TestApp, team: &Team, attributes: Value) -> Answer {
-    app.post(vars(team)).by(&team.admin).attributes("vars", attributes).await
+    app.post(vars(team))
+        .by(&team.admin)
+        .attributes("vars", attributes)
+        .await
 }
 
 async fn change(app: &TestApp, team: &Team, path: &str, attributes: Value) -> Answer {
-    app.patch(path).by(&team.admin).attributes("vars", attributes).await
+    app.patch(path)
+        .by(&team.admin)
+        .attributes("vars", attributes)
+        .await
 }

@@ -45,29 +45,36 @@ pub fn resource(
     workspace: &Workspace,
     tags: &[TagBinding],
 ) -> Resource<WorkspaceAttributes> {
-    let resource =
-        Resource::new("workspaces", &workspace.id, WorkspaceAttributes::new(ctx, workspace, tags))
-            .to_one("organization", "organizations", Some(&workspace.environment_name))
-            .to_one("project", "projects", Some(&workspace.project_id))
-            .to_one("current-run", "runs", workspace.current_run_id.as_ref())
-            .to_one(
-                "current-state-version",
-                "state-versions",
-                workspace.current_state_version_id.as_ref(),
-            )
-            .to_one(
-                "current-configuration-version",
-                "configuration-versions",
-                workspace.current_configuration_version_id.as_ref(),
-            )
-            .to_one("agent-pool", "agent-pools", workspace.pool_id.as_ref())
-            .link(
-                "self",
-                format!(
-                    "/api/v2/organizations/{}/workspaces/{}",
-                    workspace.environment_name, workspace.name
-                ),
-            );
+    let resource = Resource::new(
+        "workspaces",
+        &workspace.id,
+        WorkspaceAttributes::new(ctx, workspace, tags),
+    )
+    .to_one(
+        "organization",
+        "organizations",
+        Some(&workspace.environment_name),
+    )
+    .to_one("project", "projects", Some(&workspace.project_id))
+    .to_one("current-run", "runs", workspace.current_run_id.as_ref())
+    .to_one(
+        "current-state-version",
+        "state-versions",
+        workspace.current_state_version_id.as_ref(),
+    )
+    .to_one(
+        "current-configuration-version",
+        "configuration-versions",
+        workspace.current_configuration_version_id.as_ref(),
+    )
+    .to_one("agent-pool", "agent-pools", workspace.pool_id.as_ref())
+    .link(
+        "self",
+        format!(
+            "/api/v2/organizations/{}/workspaces/{}",
+            workspace.environment_name, workspace.name
+        ),
+    );
     match &workspace.lock {
         Some(lock) => {
             let kind = match lock.kind {
@@ -104,8 +111,7 @@ async fn list(
     query: Query,
 ) -> ApiResult<Document<Vec<Resource<WorkspaceAttributes>>>> {
     let page = Page::from_query(&query)?;
-    let found =
-        service::list(&app, &ctx, &organization, &filter_of(&query)?, page).await?;
+    let found = service::list(&app, &ctx, &organization, &filter_of(&query)?, page).await?;
     let ids: Vec<WorkspaceId> = found.items.iter().map(|it| it.id.clone()).collect();
     let mut tags: HashMap<WorkspaceId, Vec<TagBinding>> = HashMap::new();
     for (id, tag) in service::tags_of(&app, &ctx, &ids).await? {
@@ -152,7 +158,12 @@ async fn create(
         pool: input.attributes.agent_pool_id.clone().flatten(),
         settings: input.attributes.settings()?,
         tags: input_tags(&input)?,
-        git: input.attributes.git.flatten().map(NewGitSource::from_input).transpose()?,
+        git: input
+            .attributes
+            .git
+            .flatten()
+            .map(NewGitSource::from_input)
+            .transpose()?,
     };
     let workspace = service::create(&app, &ctx, &organization, new).await?;
     Ok(Created(document(&app, &ctx, &workspace).await?))
@@ -174,7 +185,13 @@ fn project_of(input: &InputData<WorkspaceInput>) -> Result<Option<ProjectId>, Wo
 fn input_tags(input: &InputData<WorkspaceInput>) -> Result<Vec<TagBinding>, WorkspaceError> {
     let plain = input.related("tags").iter().map(tag_of_identifier);
     let bindings = input.related("tag-bindings").iter().map(|entry| {
-        let text = |key: &str| entry.attributes.get(key).and_then(|it| it.as_str()).unwrap_or("");
+        let text = |key: &str| {
+            entry
+                .attributes
+                .get(key)
+                .and_then(|it| it.as_str())
+                .unwrap_or("")
+        };
         TagBinding::new(text("key"), text("value"))
     });
     plain.chain(bindings).collect()
@@ -182,12 +199,19 @@ fn input_tags(input: &InputData<WorkspaceInput>) -> Result<Vec<TagBinding>, Work
 
 /// `tags` entries carry a name instead of an id; our ids of plain tags are their names.
 fn tag_of_identifier(entry: &InputIdentifier) -> Result<TagBinding, WorkspaceError> {
-    let name = entry.attributes.get("name").and_then(|it| it.as_str()).unwrap_or(&entry.id);
+    let name = entry
+        .attributes
+        .get("name")
+        .and_then(|it| it.as_str())
+        .unwrap_or(&entry.id);
     TagBinding::new(name, "")
 }
 
 fn by_name(path: (String, String)) -> WorkspaceKey {
-    WorkspaceKey::Name { environment: path.0, name: path.1 }
+    WorkspaceKey::Name {
+        environment: path.0,
+        name: path.1,
+    }
 }
 
 async fn answer(app: &App, ctx: &Context, key: &WorkspaceKey) -> ApiResult<One> {
@@ -355,7 +379,9 @@ async fn lock(
     Path(id): Path<String>,
     Plain(input): Plain<LockInput>,
 ) -> ApiResult<One> {
-    let reason = input.reason.or(input.data.and_then(|it| it.attributes.reason));
+    let reason = input
+        .reason
+        .or(input.data.and_then(|it| it.attributes.reason));
     let workspace =
         service::lock(&app, &ctx, &workspace_id(&id)?, &reason.unwrap_or_default()).await?;
     document(&app, &ctx, &workspace).await
@@ -402,7 +428,10 @@ struct TagAttributes {
 
 fn bindings(tags: Vec<TagBinding>) -> Document<Vec<Resource<TagBindingAttributes>>> {
     let one = |tag: TagBinding| {
-        let attributes = TagBindingAttributes { key: tag.key, value: tag.value };
+        let attributes = TagBindingAttributes {
+            key: tag.key,
+            value: tag.value,
+        };
         Resource::new("tag-bindings", tag.id, attributes)
     };
     Document::of(tags.into_iter().map(one).collect())
@@ -440,13 +469,20 @@ async fn put_tag_bindings(
         .data
         .iter()
         .map(|entry| {
-            let text =
-                |key: &str| entry.attributes.get(key).and_then(|it| it.as_str()).unwrap_or("");
+            let text = |key: &str| {
+                entry
+                    .attributes
+                    .get(key)
+                    .and_then(|it| it.as_str())
+                    .unwrap_or("")
+            };
             TagBinding::new(text("key"), text("value"))
         })
         .collect::<Result<Vec<_>, _>>()?;
     let id = workspace_id(&id)?;
-    Ok(bindings(service::change_tags(&app, &ctx, &id, TagChange::Add, &tags).await?))
+    Ok(bindings(
+        service::change_tags(&app, &ctx, &id, TagChange::Add, &tags).await?,
+    ))
 }
 
 /// Identifiers that may carry attributes.
@@ -468,8 +504,9 @@ async fn list_tags(
 ) -> ApiResult<Document<Vec<Resource<TagAttributes>>>> {
     let tags = tags_of(&app, &ctx, &id).await?;
     let plain = tags.into_iter().filter(|tag| tag.value.is_empty());
-    let data =
-        plain.map(|tag| Resource::new("tags", tag.id, TagAttributes { name: tag.key })).collect();
+    let data = plain
+        .map(|tag| Resource::new("tags", tag.id, TagAttributes { name: tag.key }))
+        .collect();
     Ok(Document::of(data))
 }
 
@@ -480,7 +517,11 @@ async fn edit_tags(
     change: TagChange,
     list: TagList,
 ) -> ApiResult<StatusCode> {
-    let tags = list.data.iter().map(tag_of_identifier).collect::<Result<Vec<_>, _>>()?;
+    let tags = list
+        .data
+        .iter()
+        .map(tag_of_identifier)
+        .collect::<Result<Vec<_>, _>>()?;
     service::change_tags(app, ctx, &workspace_id(id)?, change, &tags).await?;
     Ok(StatusCode::NO_CONTENT)
 }

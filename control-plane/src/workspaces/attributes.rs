@@ -169,7 +169,9 @@ impl WorkspaceAttributes {
                 .collect(),
             git: workspace.git.clone(),
             vcs_repo: None,
-            actions: Actions { is_destroyable: true },
+            actions: Actions {
+                is_destroyable: true,
+            },
             permissions: Permissions::of(ctx, workspace),
             setting_overwrites: SettingOverwrites {
                 execution_mode: true,
@@ -246,13 +248,25 @@ impl WorkspaceInput {
     pub fn check_supported(&self) -> Result<(), WorkspaceError> {
         let filled = |list: &Option<Vec<String>>| list.as_ref().is_some_and(|it| !it.is_empty());
         let refused = [
-            ("vcs-repo", self.vcs_repo.as_ref().is_some_and(|it| !it.is_null())),
-            ("assessments-enabled", self.assessments_enabled == Some(true)),
+            (
+                "vcs-repo",
+                self.vcs_repo.as_ref().is_some_and(|it| !it.is_null()),
+            ),
+            (
+                "assessments-enabled",
+                self.assessments_enabled == Some(true),
+            ),
             ("trigger-prefixes", filled(&self.trigger_prefixes)),
             ("trigger-patterns", filled(&self.trigger_patterns)),
-            ("auto-apply-run-trigger", self.auto_apply_run_trigger == Some(true)),
+            (
+                "auto-apply-run-trigger",
+                self.auto_apply_run_trigger == Some(true),
+            ),
             ("auto-destroy-at", self.auto_destroy_at.is_some()),
-            ("auto-destroy-activity-duration", self.auto_destroy_activity_duration.is_some()),
+            (
+                "auto-destroy-activity-duration",
+                self.auto_destroy_activity_duration.is_some(),
+            ),
         ];
         match refused.iter().find(|(_, asked)| *asked) {
             Some((field, _)) => Err(WorkspaceError::invalid(

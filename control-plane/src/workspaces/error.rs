@@ -36,7 +36,10 @@ pub enum WorkspaceError {
 impl WorkspaceError {
     /// A wrong attribute `field` (its name on the wire).
     pub fn invalid(field: &str, detail: impl Into<String>) -> Self {
-        Self::Invalid { pointer: format!("/data/attributes/{field}"), detail: detail.into() }
+        Self::Invalid {
+            pointer: format!("/data/attributes/{field}"),
+            detail: detail.into(),
+        }
     }
 }
 

@@ -19,13 +19,15 @@ impl NewGitSource {
     /// [`WorkspaceError::Invalid`] for a URL that is not plain `https://HOST/PATH`.
     pub fn from_input(input: GitInput) -> Result<Self, WorkspaceError> {
         let bad = |detail: &str| WorkspaceError::invalid("git/url", detail);
-        let url = url::Url::parse(&input.url)
-            .map_err(|_| bad("it is no URL; use https://HOST/PATH"))?;
+        let url =
+            url::Url::parse(&input.url).map_err(|_| bad("it is no URL; use https://HOST/PATH"))?;
         if url.scheme() != "https" || url.host_str().is_none() {
             return Err(bad("only https:// repositories can be fetched"));
         }
         if !url.username().is_empty() || url.password().is_some() {
-            return Err(bad("put the user name and token in their own fields, not in the URL"));
+            return Err(bad(
+                "put the user name and token in their own fields, not in the URL",
+            ));
         }
         Ok(Self {
             source: GitSource {

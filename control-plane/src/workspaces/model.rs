@@ -72,7 +72,9 @@ pub struct Filter {
 pub fn valid_name(name: &str) -> bool {
     !name.is_empty()
         && name.len() <= 90
-        && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
+        && name
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
         && !name.starts_with("ws-")
         && !name.starts_with("env-")
 }

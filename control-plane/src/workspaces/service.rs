@@ -11,8 +11,8 @@ use domain::workspace::LockKind;
 use serde_json::json;
 
 use super::error::WorkspaceError;
-use super::lock::Lock;
 use super::git::NewGitSource;
+use super::lock::Lock;
 use super::model::{Filter, Workspace, WorkspaceKey, valid_name};
 use super::settings::{Settings, SettingsChange};
 use super::store;
@@ -72,8 +72,9 @@ pub async fn load(
     key: &WorkspaceKey,
     permission: Permission,
 ) -> Result<(Workspace, Authorized)> {
-    let workspace =
-        store::find(conn, &ctx.tenant(), key).await?.ok_or(WorkspaceError::NotFound)?;
+    let workspace = store::find(conn, &ctx.tenant(), key)
+        .await?
+        .ok_or(WorkspaceError::NotFound)?;
     let proof = authorize_on(ctx, permission, &workspace)?;
     Ok((workspace, proof))
 }
@@ -101,7 +102,10 @@ pub async fn create(
     if !valid_name(&new.name) {
         return Err(WorkspaceError::invalid(
             "name",
-            format!("{:?}: use 1 to 90 letters, digits, dashes and underscores", new.name),
+            format!(
+                "{:?}: use 1 to 90 letters, digits, dashes and underscores",
+                new.name
+            ),
         ));
     }
     let settings = Settings::default().with(new.settings)?;
@@ -117,8 +121,9 @@ pub async fn create(
             detail: "no such project in this environment".to_owned(),
         })?;
     let id = WorkspaceId::random();
-    let target =
-        Target::new("workspaces", &id).in_environment(&environment.id).in_workspace(&id);
+    let target = Target::new("workspaces", &id)
+        .in_environment(&environment.id)
+        .in_workspace(&id);
     let proof = authorize(ctx, Permission::WorkspacesCreate, target)?;
     check_pool(&mut tx, &tenant, new.pool.as_ref()).await?;
     let now = ctx.now();
@@ -141,15 +146,23 @@ pub async fn create(
         created_at: now,
         updated_at: now,
     };
-    store::insert(&mut tx, &tenant, &workspace).await.map_err(name_taken)?;
+    store::insert(&mut tx, &tenant, &workspace)
+        .await
+        .map_err(name_taken)?;
     for tag in &new.tags {
         store::bind_tag(&mut tx, &tenant, &workspace.id, tag).await?;
     }
     if let Some(token) = new.git.and_then(|git| git.token) {
         seal_git_token(app, &mut tx, &tenant, &workspace.id, &token).await?;
     }
-    audit::record(&mut tx, ctx, &proof, "workspace.create", json!({ "name": workspace.name }))
-        .await?;
+    audit::record(
+        &mut tx,
+        ctx,
+        &proof,
+        "workspace.create",
+        json!({ "name": workspace.name }),
+    )
+    .await?;
     tx.commit().await?;
     Ok(workspace)
 }
@@ -162,7 +175,10 @@ async fn seal_git_token(
     token: &Secret,
 ) -> Result<()> {
     let place = SealedPlace::new("workspace-git-token", id);
-    let sealed = app.keys.seal(tx, tenant, &place, token.expose().as_bytes()).await?;
+    let sealed = app
+        .keys
+        .seal(tx, tenant, &place, token.expose().as_bytes())
+        .await?;
     Ok(store::set_git_token(tx, tenant, id, &sealed).await?)
 }
 
@@ -173,9 +189,13 @@ pub async fn git_token(
     tenant: &Tenant,
     id: &WorkspaceId,
 ) -> Result<Option<Secret>> {
-    let Some(sealed) = store::git_token(conn, tenant, id).await? else { return Ok(None) };
+    let Some(sealed) = store::git_token(conn, tenant, id).await? else {
+        return Ok(None);
+    };
     let place = SealedPlace::new("workspace-git-token", id);
-    Ok(Some(app.keys.open_text(conn, tenant, &place, &sealed).await?))
+    Ok(Some(
+        app.keys.open_text(conn, tenant, &place, &sealed).await?,
+    ))
 }
 
 async fn check_pool(
@@ -184,15 +204,20 @@ async fn check_pool(
     pool: Option<&RunnerPoolId>,
 ) -> Result<()> {
     match pool {
-        Some(id) if !tenancy::pool_exists(conn, tenant, id).await? => Err(
-            WorkspaceError::invalid("agent-pool-id", "no such runner pool in this account"),
-        ),
+        Some(id) if !tenancy::pool_exists(conn, tenant, id).await? => Err(WorkspaceError::invalid(
+            "agent-pool-id",
+            "no such runner pool in this account",
+        )),
         Some(_) | None => Ok(()),
     }
 }
 
 fn name_taken(error: db::Error) -> WorkspaceError {
-    if error.is_unique_violation() { WorkspaceError::NameTaken } else { error.into() }
+    if error.is_unique_violation() {
+        WorkspaceError::NameTaken
+    } else {
+        error.into()
+    }
 }
 
 /// Reads a workspace: by permission, or as a run of another one that it shares its state with.
@@ -201,8 +226,9 @@ fn name_taken(error: db::Error) -> WorkspaceError {
 /// [`WorkspaceError::NotFound`] or the refusal.
 pub async fn read(app: &App, ctx: &Context, key: &WorkspaceKey) -> Result<Workspace> {
     let mut conn = app.db.acquire().await?;
-    let workspace =
-        store::find(&mut conn, &ctx.tenant(), key).await?.ok_or(WorkspaceError::NotFound)?;
+    let workspace = store::find(&mut conn, &ctx.tenant(), key)
+        .await?
+        .ok_or(WorkspaceError::NotFound)?;
     match authorize_on(ctx, Permission::WorkspacesRead, &workspace) {
         Ok(_) => Ok(workspace),
         Err(_) if shares_state_with(&mut conn, ctx, &workspace).await? => Ok(workspace),
@@ -220,7 +246,11 @@ pub async fn shares_state_with(
     ctx: &Context,
     workspace: &Workspace,
 ) -> Result<bool> {
-    let Some(scope) = ctx.actor.run.as_ref().filter(|_| workspace.settings.global_remote_state)
+    let Some(scope) = ctx
+        .actor
+        .run
+        .as_ref()
+        .filter(|_| workspace.settings.global_remote_state)
     else {
         return Ok(false);
     };
@@ -253,8 +283,7 @@ pub async fn update(
 ) -> Result<Workspace> {
     let tenant = ctx.tenant();
     let mut tx = app.db.begin().await?;
-    let (mut workspace, proof) =
-        load(&mut tx, ctx, key, Permission::WorkspacesUpdate).await?;
+    let (mut workspace, proof) = load(&mut tx, ctx, key, Permission::WorkspacesUpdate).await?;
     let before = workspace.clone();
     if let Some(name) = change.name {
         if !valid_name(&name) {
@@ -266,15 +295,11 @@ pub async fn update(
         workspace.name = name;
     }
     if let Some(project) = change.project {
-        workspace.project_id = tenancy::find_project(
-            &mut tx,
-            &tenant,
-            &workspace.environment_id,
-            Some(&project),
-        )
-        .await?
-        .ok_or_else(|| WorkspaceError::invalid("project", "no such project here"))?
-        .id;
+        workspace.project_id =
+            tenancy::find_project(&mut tx, &tenant, &workspace.environment_id, Some(&project))
+                .await?
+                .ok_or_else(|| WorkspaceError::invalid("project", "no such project here"))?
+                .id;
     }
     if let Some(pool) = change.pool {
         check_pool(&mut tx, &tenant, pool.as_ref()).await?;
@@ -288,7 +313,10 @@ pub async fn update(
     }
     workspace.settings = workspace.settings.with(change.settings)?;
     workspace.updated_at = ctx.now();
-    if !store::update(&mut tx, &tenant, &workspace).await.map_err(name_taken)? {
+    if !store::update(&mut tx, &tenant, &workspace)
+        .await
+        .map_err(name_taken)?
+    {
         return Err(WorkspaceError::Changed);
     }
     workspace.version += 1;
@@ -327,23 +355,23 @@ pub async fn delete(
         (Some(_), Deletion::Forced) | (None, _) => {}
     }
     store::delete(&mut tx, &tenant, &workspace.id).await?;
-    audit::record(&mut tx, ctx, &proof, "workspace.delete", json!({ "name": workspace.name }))
-        .await?;
+    audit::record(
+        &mut tx,
+        ctx,
+        &proof,
+        "workspace.delete",
+        json!({ "name": workspace.name }),
+    )
+    .await?;
     tx.commit().await?;
     Ok(())
 }
 
 /// Locks a workspace for the calling user, or does nothing for the run that already holds it.
-pub async fn lock(
-    app: &App,
-    ctx: &Context,
-    id: &WorkspaceId,
-    reason: &str,
-) -> Result<Workspace> {
+pub async fn lock(app: &App, ctx: &Context, id: &WorkspaceId, reason: &str) -> Result<Workspace> {
     let tenant = ctx.tenant();
     let mut tx = app.db.begin().await?;
-    let (mut workspace, proof) =
-        load_locked(&mut tx, ctx, id, Permission::WorkspacesLock).await?;
+    let (mut workspace, proof) = load_locked(&mut tx, ctx, id, Permission::WorkspacesLock).await?;
     let wanted = Lock {
         kind: lock_kind(ctx),
         holder_id: ctx.actor.id.clone(),
@@ -357,12 +385,21 @@ pub async fn lock(
             return Ok(workspace);
         }
         Some(held) => {
-            return Err(WorkspaceError::AlreadyLocked { holder: held.holder_name.clone() });
+            return Err(WorkspaceError::AlreadyLocked {
+                holder: held.holder_name.clone(),
+            });
         }
         None => {}
     }
     set_lock(&mut tx, &tenant, &mut workspace, Some(wanted)).await?;
-    audit::record(&mut tx, ctx, &proof, "workspace.lock", json!({ "reason": reason })).await?;
+    audit::record(
+        &mut tx,
+        ctx,
+        &proof,
+        "workspace.lock",
+        json!({ "reason": reason }),
+    )
+    .await?;
     tx.commit().await?;
     app.signals.queue.wake();
     Ok(workspace)
@@ -379,8 +416,7 @@ fn lock_kind(ctx: &Context) -> LockKind {
 pub async fn unlock(app: &App, ctx: &Context, id: &WorkspaceId) -> Result<Workspace> {
     let tenant = ctx.tenant();
     let mut tx = app.db.begin().await?;
-    let (mut workspace, proof) =
-        load_locked(&mut tx, ctx, id, Permission::WorkspacesLock).await?;
+    let (mut workspace, proof) = load_locked(&mut tx, ctx, id, Permission::WorkspacesLock).await?;
     let held = workspace.lock.as_ref().ok_or(WorkspaceError::NotLocked)?;
     held.check_released_by(lock_kind(ctx), &ctx.actor.id)?;
     if held.kind == LockKind::Run {
@@ -405,7 +441,9 @@ pub async fn force_unlock(app: &App, ctx: &Context, id: &WorkspaceId) -> Result<
         load_locked(&mut tx, ctx, id, Permission::WorkspacesForceUnlock).await?;
     let held = workspace.lock.clone().ok_or(WorkspaceError::NotLocked)?;
     if held.kind == LockKind::Run {
-        return Err(WorkspaceError::LockedByOther { holder: format!("Run {}", held.holder_id) });
+        return Err(WorkspaceError::LockedByOther {
+            holder: format!("Run {}", held.holder_id),
+        });
     }
     set_lock(&mut tx, &tenant, &mut workspace, None).await?;
     let detail = json!({ "held_by": held.holder_id, "since": held.since });

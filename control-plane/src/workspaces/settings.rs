@@ -107,7 +107,10 @@ impl Settings {
         set(&mut self.allow_destroy_plan, change.allow_destroy_plan);
         set(&mut self.speculative_enabled, change.speculative_enabled);
         set(&mut self.queue_all_runs, change.queue_all_runs);
-        set(&mut self.structured_run_output, change.structured_run_output);
+        set(
+            &mut self.structured_run_output,
+            change.structured_run_output,
+        );
         set(&mut self.global_remote_state, change.global_remote_state);
         set(&mut self.image, change.image);
         self.source_name = change.source_name.or(self.source_name);
@@ -131,15 +134,14 @@ fn one_of<T: std::str::FromStr<Err = domain::UnknownWord>>(
     })
 }
 
-fn word(
-    field: &'static str,
-    text: String,
-    known: &[&str],
-) -> Result<String, WorkspaceError> {
+fn word(field: &'static str, text: String, known: &[&str]) -> Result<String, WorkspaceError> {
     if known.contains(&text.as_str()) {
         Ok(text)
     } else {
-        Err(WorkspaceError::invalid(field, format!("{text:?} is not one of: {}", known.join(", "))))
+        Err(WorkspaceError::invalid(
+            field,
+            format!("{text:?} is not one of: {}", known.join(", ")),
+        ))
     }
 }
 
@@ -159,8 +161,10 @@ fn check_version(version: &str) -> Result<(), WorkspaceError> {
 
 /// A directory below the configuration's root, without `.` and empty parts.
 fn clean_directory(text: &str) -> Result<String, WorkspaceError> {
-    let parts: Vec<&str> =
-        text.split('/').filter(|part| !part.is_empty() && *part != ".").collect();
+    let parts: Vec<&str> = text
+        .split('/')
+        .filter(|part| !part.is_empty() && *part != ".")
+        .collect();
     if parts.contains(&"..") || text.contains(['\0', '\\']) {
         return Err(WorkspaceError::invalid(
             "working-directory",
@@ -176,9 +180,18 @@ mod unit {
 
     #[test]
     fn a_change_leaves_the_rest() {
-        let change = SettingsChange { auto_apply: Some(true), ..SettingsChange::default() };
+        let change = SettingsChange {
+            auto_apply: Some(true),
+            ..SettingsChange::default()
+        };
         let settings = Settings::default().with(change).unwrap();
-        assert_eq!(settings, Settings { auto_apply: true, ..Settings::default() });
+        assert_eq!(
+            settings,
+            Settings {
+                auto_apply: true,
+                ..Settings::default()
+            }
+        );
     }
 
     #[test]

@@ -51,15 +51,17 @@ struct Row {
 
 impl From<Row> for Workspace {
     fn from(row: Row) -> Self {
-        let lock = row.lock_kind.zip(row.lock_holder_id).zip(row.locked_at).map(
-            |((kind, holder_id), since)| Lock {
+        let lock = row
+            .lock_kind
+            .zip(row.lock_holder_id)
+            .zip(row.locked_at)
+            .map(|((kind, holder_id), since)| Lock {
                 kind,
                 holder_id,
                 holder_name: row.lock_holder_name.unwrap_or_default(),
                 reason: row.lock_reason.unwrap_or_default(),
                 since,
-            },
-        );
+            });
         Self {
             id: row.id,
             account_id: row.account_id,
@@ -114,7 +116,10 @@ pub(super) async fn find(
     tenant: &Tenant,
     key: &WorkspaceKey,
 ) -> Result<Option<Workspace>, db::Error> {
-    let query = conn.build(SELECT).push("WHERE w.account_id = ").bind(tenant.account());
+    let query = conn
+        .build(SELECT)
+        .push("WHERE w.account_id = ")
+        .bind(tenant.account());
     let query = match key {
         WorkspaceKey::Id(id) => query.push(" AND w.id = ").bind(id),
         WorkspaceKey::Name { environment, name } => query
@@ -125,7 +130,11 @@ pub(super) async fn find(
             .push(") AND w.name = ")
             .bind(name),
     };
-    Ok(query.finish().fetch_optional::<Row>().await?.map(Workspace::from))
+    Ok(query
+        .finish()
+        .fetch_optional::<Row>()
+        .await?
+        .map(Workspace::from))
 }
 
 pub(super) async fn list(
@@ -135,10 +144,16 @@ pub(super) async fn list(
     filter: &Filter,
     page: Page,
 ) -> Result<Paged<Workspace>, db::Error> {
-    let total = filtered(conn, "SELECT COUNT(*) FROM workspaces w ", tenant, environment, filter)
-        .finish()
-        .fetch_scalar()
-        .await?;
+    let total = filtered(
+        conn,
+        "SELECT COUNT(*) FROM workspaces w ",
+        tenant,
+        environment,
+        filter,
+    )
+    .finish()
+    .fetch_scalar()
+    .await?;
     let order = if filter.descending {
         " ORDER BY w.name DESC LIMIT "
     } else {
@@ -152,7 +167,10 @@ pub(super) async fn list(
         .finish()
         .fetch_all::<Row>()
         .await?;
-    Ok(Paged { items: rows.into_iter().map(Workspace::from).collect(), total })
+    Ok(Paged {
+        items: rows.into_iter().map(Workspace::from).collect(),
+        total,
+    })
 }
 
 fn filtered<'c>(
@@ -179,7 +197,11 @@ fn filtered<'c>(
         query = query.push(" AND EXISTS ").push(TAG_KEY).bind(tag).push(")");
     }
     for tag in &filter.exclude_tags {
-        query = query.push(" AND NOT EXISTS ").push(TAG_KEY).bind(tag).push(")");
+        query = query
+            .push(" AND NOT EXISTS ")
+            .push(TAG_KEY)
+            .bind(tag)
+            .push(")");
     }
     for (key, value) in &filter.tagged {
         query = query
@@ -196,7 +218,9 @@ const TAG_KEY: &str = "(SELECT 1 FROM tag_bindings t WHERE t.account_id = w.acco
     AND t.workspace_id = w.id AND t.key = ";
 
 fn escape_like(text: &str) -> String {
-    text.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_")
+    text.replace('\\', "\\\\")
+        .replace('%', "\\%")
+        .replace('_', "\\_")
 }
 
 /// Writes name, settings, project and pool if the row is still at `workspace.version`; raises it.
@@ -253,10 +277,7 @@ pub(super) async fn set_lock(
 }
 
 /// Makes what must be serial per workspace wait its turn: the row is locked until the end of `tx`.
-pub(super) async fn lock_row(
-    tx: &mut Tx,
-    id: &WorkspaceId,
-) -> Result<(), db::Error> {
+pub(super) async fn lock_row(tx: &mut Tx, id: &WorkspaceId) -> Result<(), db::Error> {
     tx.lock_row("workspaces", id.as_str()).await
 }
 
@@ -376,7 +397,11 @@ pub(super) async fn next_number(
              WHERE account_id = $1 AND id = $2 RETURNING last_state_number"
         }
     };
-    conn.query(sql).bind(tenant.account()).bind(id).fetch_scalar().await
+    conn.query(sql)
+        .bind(tenant.account())
+        .bind(id)
+        .fetch_scalar()
+        .await
 }
 
 #[derive(sqlx::FromRow)]
@@ -406,7 +431,16 @@ pub(super) async fn tags(
         .await?;
     Ok(rows
         .into_iter()
-        .map(|row| (row.workspace_id, TagBinding { id: row.id, key: row.key, value: row.value }))
+        .map(|row| {
+            (
+                row.workspace_id,
+                TagBinding {
+                    id: row.id,
+                    key: row.key,
+                    value: row.value,
+                },
+            )
+        })
         .collect())
 }
 

@@ -23,6 +23,10 @@ impl TagBinding {
                 format!("{key:?} can't be a tag: 1 to 255 printable characters"),
             ));
         }
-        Ok(Self { id: TagBindingId::random(), key: key.to_owned(), value: value.to_owned() })
+        Ok(Self {
+            id: TagBindingId::random(),
+            key: key.to_owned(),
+            value: value.to_owned(),
+        })
     }
 }

@@ -352,9 +352,15 @@ fn by_name(team: &Team, name: &str) -> String {
 }
 
 async fn create(app: &TestApp, team: &Team, attributes: Value) -> Answer {
-    app.post(workspaces(team)).by(&team.admin).attributes("workspaces", attributes).await
+    app.post(workspaces(team))
+        .by(&team.admin)
+        .attributes("workspaces", attributes)
+        .await
 }
 
 async fn list(app: &TestApp, team: &Team, query: &str) -> Answer {
-    app.get(format!("{}?{query}", workspaces(team))).by(&team.reader).await.expect(200)
+    app.get(format!("{}?{query}", workspaces(team)))
+        .by(&team.reader)
+        .await
+        .expect(200)
 }

@@ -7,8 +7,9 @@
 //! providers need it. Everything inside sees only the paths bound here, its own processes, and a
 //! private `/tmp`, which goes when the step ends.
 
+use std::collections::BTreeSet;
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Directories and files of the system that commands may read. Those that aren't there are left out.
 pub const SYSTEM_READ_ONLY: [&str; 21] = [
@@ -72,6 +73,11 @@ impl Bubblewrap {
         }
         argv.extend(["--proc", "/proc", "--dev", "/dev"].map(OsString::from));
         argv.extend(["--perms", "1777", "--tmpfs", "/tmp"].map(OsString::from));
+        // Made by bubblewrap itself they would be closed to every user but root.
+        for directory in self.parents() {
+            argv.extend(["--perms", "0755", "--dir"].map(OsString::from));
+            argv.push(directory.into());
+        }
         let mut bind = |how: &str, path: &PathBuf| {
             argv.extend([
                 OsString::from(how),
@@ -95,6 +101,17 @@ impl Bubblewrap {
             self.step_directory.clone().into(),
         ]);
         argv
+    }
+
+    /// Directories above what is bound, from the top down.
+    fn parents(&self) -> BTreeSet<PathBuf> {
+        let bound = [&self.supervisor, &self.step_directory].into_iter();
+        let bound = bound.chain(&self.read_only).chain(&self.read_write);
+        let parents = bound.flat_map(|path| path.ancestors().skip(1));
+        parents
+            .filter(|path| path.parent().is_some())
+            .map(Path::to_owned)
+            .collect()
     }
 }
 
@@ -122,6 +139,9 @@ mod tests {
         assert!(!line.contains("die-with-parent"), "{line}");
         assert!(!line.contains("--unshare-net"), "{line}");
         assert!(!line.contains("/etc /etc"), "{line}");
+        let parents =
+            "--dir /opt --perms 0755 --dir /var --perms 0755 --dir /var/steps --ro-bind /opt/";
+        assert!(line.contains(parents), "{line}");
         assert!(line.contains("--ro-bind /opt/mirror /opt/mirror"), "{line}");
         assert!(line.contains("--bind /var/steps/1 /var/steps/1"), "{line}");
         assert!(

@@ -127,8 +127,15 @@ fn watch_in_background(watch: Arc<Watch>) -> io::Result<Mode> {
     let watcher = std::thread::Builder::new()
         .name("journal".to_owned())
         .spawn(move || {
+            // A full disk would fill the log too, twenty times a second.
+            let mut said = None;
             while stopped.recv_timeout(PERIOD) == Err(RecvTimeoutError::Timeout) {
-                report(watch.look(Look::Passing));
+                let failure = watch.look(Look::Passing).err();
+                let kind = failure.as_ref().map(io::Error::kind);
+                if let Some(error) = failure.filter(|_| kind != said) {
+                    report(Err(error));
+                }
+                said = kind;
             }
         })?;
     Ok(Mode::Local {

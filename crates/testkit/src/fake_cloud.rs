@@ -34,6 +34,11 @@ impl FakeCloud {
         format!("http://127.0.0.1:{}", self.port)
     }
 
+    /// The same for a job in a container: by the address that Docker's bridge has on this machine.
+    pub fn endpoint_from_containers(&self) -> String {
+        format!("http://{}:{}", bridge_address(), self.port)
+    }
+
     pub fn port(&self) -> u16 {
         self.port
     }
@@ -47,6 +52,16 @@ impl FakeCloud {
     pub fn file(&self, kind: &str, id: &str) -> PathBuf {
         self.directory.path().join(kind).join(format!("{id}.json"))
     }
+}
+
+fn bridge_address() -> String {
+    let mut docker = std::process::Command::new("docker");
+    docker.args(["network", "inspect", "bridge", "--format"]);
+    docker.arg("{{range .IPAM.Config}}{{.Gateway}} {{end}}");
+    let gateways = docker.output().map(|it| it.stdout).unwrap_or_default();
+    let gateways = String::from_utf8_lossy(&gateways).into_owned();
+    let first = gateways.split_whitespace().find(|it| it.contains('.'));
+    first.unwrap_or("172.17.0.1").to_owned()
 }
 
 fn serve(stream: TcpStream, root: &Path) -> Option<()> {

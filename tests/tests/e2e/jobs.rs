@@ -4,9 +4,18 @@ use serde_json::{Value, json};
 use testkit::FakeCloud;
 use tests::{Api, Backend, Dev, Options, Project};
 
+use crate::flavour::{Flavour, both_flavours};
+
+both_flavours! {
+    the_main_job,
+}
+
 /// init, plan, apply, saved plan, state push and destroy, whatever is underneath.
-async fn the_main_job(options: Options) {
-    let dev = Dev::start_with(options);
+async fn the_main_job(flavour: Flavour) {
+    let Some(around) = flavour.start().await else {
+        return;
+    };
+    let dev = Dev::start_with(around.options);
     let project = Project::new(&dev);
     project
         .backend(Backend::Cloud, "main")
@@ -24,23 +33,6 @@ async fn the_main_job(options: Options) {
         .ok(&["state", "push", "s.json"]);
     project.ok(&["destroy", "-auto-approve"]);
     assert!(project.ok(&["state", "list"]).is_empty());
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn on_sqlite_in_processes() {
-    the_main_job(Options::default()).await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn in_docker() {
-    if !testkit::programs::docker() {
-        return testkit::skip("a Docker daemon");
-    }
-    the_main_job(Options {
-        executor: "docker",
-        ..Options::default()
-    })
-    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

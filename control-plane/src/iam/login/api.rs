@@ -23,7 +23,9 @@ use crate::context::Origin;
 use crate::http::error::chain;
 
 pub fn routes() -> OpenApiRouter<Arc<App>> {
-    OpenApiRouter::new().routes(routes!(show, submit)).routes(routes!(exchange))
+    OpenApiRouter::new()
+        .routes(routes!(show, submit))
+        .routes(routes!(exchange))
 }
 
 /// What the page's form sends.
@@ -93,26 +95,42 @@ async fn submit(
     };
     let cookie = BrowserCookie::of(&app, &headers);
     let again = |status, problem: &str| {
-        page::sign_in(&app, status, &request, &cookie, &form.username, Some(problem))
+        page::sign_in(
+            &app,
+            status,
+            &request,
+            &cookie,
+            &form.username,
+            Some(problem),
+        )
     };
     if !csrf::is_genuine(&app, &headers, &request.params, &form.csrf) {
-        return again(StatusCode::FORBIDDEN, "The page was too old. Please sign in once more.");
+        return again(
+            StatusCode::FORBIDDEN,
+            "The page was too old. Please sign in once more.",
+        );
     }
     match service::sign_in(&app, &origin, &request, &form.username, &form.password).await {
-        Ok(code) => Redirect::to(request.answer(&[("code", code.expose())]).as_str())
-            .into_response(),
+        Ok(code) => {
+            Redirect::to(request.answer(&[("code", code.expose())]).as_str()).into_response()
+        }
         Err(error @ SignInError::WrongPassword) => {
             again(StatusCode::UNAUTHORIZED, &error.to_string())
         }
         Err(ref error @ SignInError::TooManyAttempts { until }) => {
             let mut response = again(StatusCode::TOO_MANY_REQUESTS, &error.to_string());
             let seconds = (until - app.clock.now()).num_seconds().max(0) + 1;
-            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+            response
+                .headers_mut()
+                .insert(header::RETRY_AFTER, HeaderValue::from(seconds));
             response
         }
         Err(SignInError::Failed(error)) => {
             tracing::error!(error = chain(&error), "a sign-in failed");
-            again(StatusCode::INTERNAL_SERVER_ERROR, "The server failed. Try again shortly.")
+            again(
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "The server failed. Try again shortly.",
+            )
         }
     }
 }
@@ -127,7 +145,10 @@ async fn exchange(
     origin: Origin,
     form: Result<Form<TokenRequest>, FormRejection>,
 ) -> Result<Json<Value>, ExchangeError> {
-    let Form(request) = form.map_err(|_| ExchangeError::InvalidRequest("the form can't be read"))?;
+    let Form(request) =
+        form.map_err(|_| ExchangeError::InvalidRequest("the form can't be read"))?;
     let token = service::exchange(&app, &origin, request).await?;
-    Ok(Json(json!({ "access_token": token.text.expose(), "token_type": "bearer" })))
+    Ok(Json(
+        json!({ "access_token": token.text.expose(), "token_type": "bearer" }),
+    ))
 }

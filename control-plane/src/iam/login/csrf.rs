@@ -68,8 +68,12 @@ impl BrowserCookie {
 
 /// Whether a form with `token` came from a page that this browser was given for this request.
 pub(super) fn is_genuine(app: &App, headers: &HeaderMap, params: &Params, token: &str) -> bool {
-    let Some(cookie) = BrowserCookie::sent(app, headers) else { return false };
-    let Ok(signature) = URL_SAFE_NO_PAD.decode(token) else { return false };
+    let Some(cookie) = BrowserCookie::sent(app, headers) else {
+        return false;
+    };
+    let Ok(signature) = URL_SAFE_NO_PAD.decode(token) else {
+        return false;
+    };
     app.signer.verify(&cookie.message(params), &signature)
 }
 
@@ -80,5 +84,9 @@ fn is_secure(app: &App) -> bool {
 /// The `__Host-` prefix keeps other hosts of the domain from setting it; browsers allow it on HTTPS
 /// only.
 fn name(app: &App) -> &'static str {
-    if is_secure(app) { "__Host-terrane-sign-in" } else { "terrane-sign-in" }
+    if is_secure(app) {
+        "__Host-terrane-sign-in"
+    } else {
+        "terrane-sign-in"
+    }
 }

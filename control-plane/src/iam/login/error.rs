@@ -71,7 +71,10 @@ impl IntoResponse for ExchangeError {
         if let Self::Failed(_) = &self {
             tracing::error!(error = chain(&self), "a code could not be exchanged");
         }
-        (status, Json(json!({ "error": word, "error_description": self.to_string() })))
+        (
+            status,
+            Json(json!({ "error": word, "error_description": self.to_string() })),
+        )
             .into_response()
     }
 }

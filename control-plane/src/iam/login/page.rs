@@ -23,7 +23,9 @@ static TEMPLATES: LazyLock<Environment<'static>> = LazyLock::new(|| {
         ("sign-in.html", include_str!("sign-in.html")),
         ("refused.html", include_str!("refused.html")),
     ] {
-        templates.add_template(name, source).expect("the template is checked by a test");
+        templates
+            .add_template(name, source)
+            .expect("the template is checked by a test");
     }
     templates
 });
@@ -51,7 +53,12 @@ pub(super) fn sign_in(
         problem => problem,
     };
     // Browsers hold the redirect after the form to `form-action` too.
-    let mut response = html("sign-in.html", values, status, &format!("'self' {listener}"));
+    let mut response = html(
+        "sign-in.html",
+        values,
+        status,
+        &format!("'self' {listener}"),
+    );
     if let Some(value) = cookie.header(app) {
         response.headers_mut().append(header::SET_COOKIE, value);
     }
@@ -60,16 +67,18 @@ pub(super) fn sign_in(
 
 /// A page that says why there is no form.
 pub(super) fn refused(status: StatusCode, problem: &str) -> Response {
-    html("refused.html", context! { style => STYLE, problem => problem }, status, "'none'")
+    html(
+        "refused.html",
+        context! { style => STYLE, problem => problem },
+        status,
+        "'none'",
+    )
 }
 
-fn html(
-    name: &str,
-    values: minijinja::Value,
-    status: StatusCode,
-    form_action: &str,
-) -> Response {
-    let rendered = TEMPLATES.get_template(name).and_then(|template| template.render(values));
+fn html(name: &str, values: minijinja::Value, status: StatusCode, form_action: &str) -> Response {
+    let rendered = TEMPLATES
+        .get_template(name)
+        .and_then(|template| template.render(values));
     let page = match rendered {
         Ok(page) => page,
         Err(error) => {
@@ -89,7 +98,10 @@ fn html(
         HeaderValue::from_static("text/html; charset=utf-8"),
     );
     headers.insert(header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
-    headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    headers.insert(
+        header::REFERRER_POLICY,
+        HeaderValue::from_static("no-referrer"),
+    );
     match HeaderValue::from_str(&policy) {
         Ok(value) => {
             headers.insert(header::CONTENT_SECURITY_POLICY, value);

@@ -41,27 +41,43 @@ pub(super) enum Refusal {
 impl AuthorizationRequest {
     pub(super) fn parse(params: Params) -> Result<Self, Refusal> {
         if params.client_id != LOGIN_CLIENT {
-            return Err(Refusal::Untrusted("the client is unknown: start with `terraform login`"));
+            return Err(Refusal::Untrusted(
+                "the client is unknown: start with `terraform login`",
+            ));
         }
-        let redirect_uri = local_address(&params.redirect_uri)
-            .ok_or(Refusal::Untrusted("the answer would not go to Terraform on this computer"))?;
-        if params.state.as_ref().is_some_and(|state| state.len() > MAX_STATE) {
+        let redirect_uri = local_address(&params.redirect_uri).ok_or(Refusal::Untrusted(
+            "the answer would not go to Terraform on this computer",
+        ))?;
+        if params
+            .state
+            .as_ref()
+            .is_some_and(|state| state.len() > MAX_STATE)
+        {
             return Err(Refusal::Untrusted("the request is too long"));
         }
-        let request = Self { params, redirect_uri };
+        let request = Self {
+            params,
+            redirect_uri,
+        };
         let wrong = if request.params.response_type != "code" {
             Some(("unsupported_response_type", "response_type must be code"))
         } else if request.params.code_challenge_method != "S256" {
             Some(("invalid_request", "code_challenge_method must be S256"))
         } else if !is_challenge(&request.params.code_challenge) {
-            Some(("invalid_request", "code_challenge must be a SHA-256 in base64url"))
+            Some((
+                "invalid_request",
+                "code_challenge must be a SHA-256 in base64url",
+            ))
         } else {
             None
         };
         match wrong {
-            Some((error, description)) => Err(Refusal::Answer(
-                request.answer(&[("error", error), ("error_description", description)]),
-            )),
+            Some((error, description)) => {
+                Err(Refusal::Answer(request.answer(&[
+                    ("error", error),
+                    ("error_description", description),
+                ])))
+            }
             None => Ok(request),
         }
     }
@@ -85,7 +101,9 @@ fn local_address(text: &str) -> Option<Url> {
     let local = url.as_str() == text
         && url.scheme() == "http"
         && matches!(url.host_str(), Some("localhost" | "127.0.0.1"))
-        && url.port().is_some_and(|port| (first..=last).contains(&port))
+        && url
+            .port()
+            .is_some_and(|port| (first..=last).contains(&port))
         && url.path() == "/login"
         && url.query().is_none()
         && url.fragment().is_none()
@@ -96,7 +114,9 @@ fn local_address(text: &str) -> Option<Url> {
 
 fn is_challenge(text: &str) -> bool {
     text.len() == CHALLENGE_LENGTH
-        && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
+        && text
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
 }
 
 #[cfg(test)]
@@ -118,7 +138,10 @@ mod unit {
     fn the_state_goes_back() {
         let request = AuthorizationRequest::parse(params()).unwrap();
         let url = request.answer(&[("code", "c/d")]);
-        assert_eq!(url.as_str(), "http://localhost:10003/login?code=c%2Fd&state=a+b");
+        assert_eq!(
+            url.as_str(),
+            "http://localhost:10003/login?code=c%2Fd&state=a+b"
+        );
     }
 
     #[test]
@@ -138,7 +161,10 @@ mod unit {
             "http://127.0.0.2:10003/login",
             "\0http://localhost:10003/login",
         ] {
-            let params = Params { redirect_uri: bad.to_owned(), ..params() };
+            let params = Params {
+                redirect_uri: bad.to_owned(),
+                ..params()
+            };
             let refusal = AuthorizationRequest::parse(params).unwrap_err();
             assert!(matches!(refusal, Refusal::Untrusted(_)), "{bad}");
         }
@@ -147,15 +173,27 @@ mod unit {
     #[test]
     fn what_the_client_did_wrong_goes_back_to_it() {
         let wrong = [
-            Params { response_type: "token".to_owned(), ..params() },
-            Params { code_challenge_method: "plain".to_owned(), ..params() },
-            Params { code_challenge: "short".to_owned(), ..params() },
+            Params {
+                response_type: "token".to_owned(),
+                ..params()
+            },
+            Params {
+                code_challenge_method: "plain".to_owned(),
+                ..params()
+            },
+            Params {
+                code_challenge: "short".to_owned(),
+                ..params()
+            },
         ];
         for params in wrong {
             let Refusal::Answer(url) = AuthorizationRequest::parse(params).unwrap_err() else {
                 panic!("not answered");
             };
-            assert!(url.as_str().contains("error=") && url.as_str().contains("state="), "{url}");
+            assert!(
+                url.as_str().contains("error=") && url.as_str().contains("state="),
+                "{url}"
+            );
         }
     }
 }

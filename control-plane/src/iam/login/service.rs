@@ -42,8 +42,11 @@ pub(super) async fn sign_in(
     password: &Secret,
 ) -> Result<Secret, SignInError> {
     let folded = fold_username(username);
-    let username: String =
-        folded.chars().filter(|c| !c.is_control()).take(MAX_USERNAME + 1).collect();
+    let username: String = folded
+        .chars()
+        .filter(|c| !c.is_control())
+        .take(MAX_USERNAME + 1)
+        .collect();
     let tried = Tried::new(&username, origin.source_address);
     if let Err(until) = tried.admit(app).await? {
         tracing::warn!(source = ?origin.source_address, "a sign-in attempt was held back");
@@ -73,8 +76,8 @@ async fn give_code(
     let account = candidate.account_id.clone();
     let ctx = Context::from_origin(member(candidate).actor(&account), origin, app.clock.clone());
     let target = Target::new("users", &ctx.actor.id);
-    let proof = authorize(&ctx, Permission::TokensManageOwn, target)
-        .map_err(crate::iam::IamError::from)?;
+    let proof =
+        authorize(&ctx, Permission::TokensManageOwn, target).map_err(crate::iam::IamError::from)?;
     let text = Secret::new(URL_SAFE_NO_PAD.encode(rand::random::<[u8; 32]>()));
     let code = Code {
         user_id: ctx.actor.user().ok_or(SignInError::WrongPassword)?,
@@ -158,7 +161,9 @@ pub(super) async fn exchange(
         return Err(ExchangeError::InvalidClient);
     }
     if !VERIFIER_LENGTH.contains(&request.code_verifier.len()) {
-        return Err(ExchangeError::InvalidRequest("code_verifier must have 43 to 128 characters"));
+        return Err(ExchangeError::InvalidRequest(
+            "code_verifier must have 43 to 128 characters",
+        ));
     }
     let mut tx = app.db.begin().await?;
     let code = store::take_code(&mut tx, &hash_token(&request.code)).await?;
@@ -182,10 +187,13 @@ async fn make_token(app: &App, origin: &Origin, code: Code) -> Result<TokenText,
     let member = service::find_member(&mut tx, &tenant, &code.user_id)
         .await?
         .ok_or(ExchangeError::InvalidGrant)?;
-    let ctx =
-        Context::from_origin(member.actor(&code.account_id), origin, app.clock.clone());
-    let proof = authorize(&ctx, Permission::TokensManageOwn, Target::new("users", &member.id))
-        .map_err(crate::iam::IamError::from)?;
+    let ctx = Context::from_origin(member.actor(&code.account_id), origin, app.clock.clone());
+    let proof = authorize(
+        &ctx,
+        Permission::TokensManageOwn,
+        Target::new("users", &member.id),
+    )
+    .map_err(crate::iam::IamError::from)?;
     let new = NewToken {
         user: member.id,
         description: TOKEN_DESCRIPTION.to_owned(),

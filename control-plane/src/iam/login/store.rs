@@ -40,8 +40,10 @@ pub(super) async fn candidate(conn: &mut Conn, username: &str) -> Result<Option<
 
 /// The account that a failed attempt of nobody is recorded in.
 pub(super) async fn default_account(conn: &mut Conn) -> Result<Option<AccountId>> {
-    let row: Option<(AccountId,)> =
-        conn.query("SELECT id FROM accounts WHERE is_default").fetch_optional().await?;
+    let row: Option<(AccountId,)> = conn
+        .query("SELECT id FROM accounts WHERE is_default")
+        .fetch_optional()
+        .await?;
     Ok(row.map(|(id,)| id))
 }
 
@@ -117,7 +119,10 @@ pub(super) async fn lock_attempts(tx: &mut Tx, id: &str, now: Timestamp) -> Resu
         .fetch_optional()
         .await?;
     // Somebody's success may have taken the row away between the two statements.
-    Ok(found.unwrap_or(Attempts { attempts: 0, last_at: now }))
+    Ok(found.unwrap_or(Attempts {
+        attempts: 0,
+        last_at: now,
+    }))
 }
 
 pub(super) async fn set_attempts(conn: &mut Conn, id: &str, attempts: Attempts) -> Result<()> {
@@ -149,6 +154,9 @@ pub(super) async fn take_attempt_back(conn: &mut Conn, id: &str) -> Result<()> {
 }
 
 pub(super) async fn forget_attempts_before(conn: &mut Conn, time: Timestamp) -> Result<()> {
-    conn.query("DELETE FROM sign_in_attempts WHERE last_at < $1").bind(time).execute().await?;
+    conn.query("DELETE FROM sign_in_attempts WHERE last_at < $1")
+        .bind(time)
+        .execute()
+        .await?;
     Ok(())
 }

@@ -11,7 +11,7 @@ use testkit::both_databases;
 use url::Url;
 
 use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 
 use crate::context::Tenant;
 use crate::schema::MIGRATOR;
@@ -56,6 +56,10 @@ both_databases! { MIGRATOR;
         assert!(policy.contains("default-src 'none'"), "{policy}");
         assert!(policy.contains("form-action 'self' http://localhost:10004;"), "{policy}");
         assert!(!policy.contains("unsafe"), "{policy}");
+        let style = page.answer.text().split_once("<style>").unwrap().1;
+        let style = style.split_once("</style>").unwrap().0;
+        let hash = STANDARD.encode(Sha256::digest(style));
+        assert!(policy.contains(&format!("style-src 'sha256-{hash}'")), "{policy}");
         assert!(!page.answer.text().contains("<script"));
         assert_eq!(page.answer.header(header::X_FRAME_OPTIONS), "DENY");
         let cookie = page.answer.header(header::SET_COOKIE);
@@ -213,7 +217,9 @@ both_databases! { MIGRATOR;
 async fn setup(db: Db) -> (TestApp, TestUser) {
     let app = TestApp::at(db, "2026-03-01T12:00:00Z");
     let account = app.account().await;
-    let user = app.user_with_password(&account, Role::Admin, PASSWORD).await;
+    let user = app
+        .user_with_password(&account, Role::Admin, PASSWORD)
+        .await;
     (app, user)
 }
 
@@ -248,7 +254,12 @@ struct Page {
 impl Page {
     async fn open(app: &TestApp) -> Self {
         let answer = app.get(authorization(&[])).await.expect(200);
-        let cookie = answer.header(header::SET_COOKIE).split(';').next().unwrap().to_owned();
+        let cookie = answer
+            .header(header::SET_COOKIE)
+            .split(';')
+            .next()
+            .unwrap()
+            .to_owned();
         Self { answer, cookie }
     }
 
@@ -258,7 +269,12 @@ impl Page {
         for tag in self.answer.text().split("<input type=\"hidden\"").skip(1) {
             let value = |name: &str| {
                 let start = tag.split_once(&format!("{name}=\"")).unwrap().1;
-                start.split_once('"').unwrap().0.replace("&amp;", "&").replace("&#x2f;", "/")
+                start
+                    .split_once('"')
+                    .unwrap()
+                    .0
+                    .replace("&amp;", "&")
+                    .replace("&#x2f;", "/")
             };
             fields.insert(value("name"), value("value"));
         }
@@ -276,7 +292,10 @@ impl Page {
 }
 
 fn pairs(fields: &HashMap<String, String>) -> Vec<(&str, &str)> {
-    fields.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect()
+    fields
+        .iter()
+        .map(|(name, value)| (name.as_str(), value.as_str()))
+        .collect()
 }
 
 /// A code as the browser brings it to the CLI.
@@ -284,7 +303,11 @@ async fn code(app: &TestApp, user: &TestUser) -> String {
     let page = Page::open(app).await;
     let back = page.submit(app, &user.username, PASSWORD).await.expect(303);
     let url = Url::parse(back.header(header::LOCATION)).unwrap();
-    url.query_pairs().find(|(name, _)| name == "code").unwrap().1.into_owned()
+    url.query_pairs()
+        .find(|(name, _)| name == "code")
+        .unwrap()
+        .1
+        .into_owned()
 }
 
 async fn exchange(app: &TestApp, code: &str, verifier: &str) -> Answer {

@@ -26,8 +26,14 @@ struct Policy {
     longest_wait: TimeDelta,
 }
 
-const PER_USER: Policy = Policy { free: 5, longest_wait: TimeDelta::minutes(1) };
-const PER_ADDRESS: Policy = Policy { free: 20, longest_wait: TimeDelta::minutes(15) };
+const PER_USER: Policy = Policy {
+    free: 5,
+    longest_wait: TimeDelta::minutes(1),
+};
+const PER_ADDRESS: Policy = Policy {
+    free: 20,
+    longest_wait: TimeDelta::minutes(15),
+};
 
 /// Attempts without success, of one user name or address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, sqlx::FromRow)]
@@ -39,7 +45,10 @@ pub(super) struct Attempts {
 /// Lets one more attempt through, or says until when to wait.
 fn decide(before: Attempts, policy: Policy, now: Timestamp) -> Result<Attempts, Timestamp> {
     if now - before.last_at > MEMORY {
-        return Ok(Attempts { attempts: 1, last_at: now });
+        return Ok(Attempts {
+            attempts: 1,
+            last_at: now,
+        });
     }
     let over = before.attempts - policy.free;
     if over >= 0 {
@@ -49,7 +58,10 @@ fn decide(before: Attempts, policy: Policy, now: Timestamp) -> Result<Attempts, 
             return Err(next);
         }
     }
-    Ok(Attempts { attempts: before.attempts + 1, last_at: now })
+    Ok(Attempts {
+        attempts: before.attempts + 1,
+        last_at: now,
+    })
 }
 
 /// Who tries.
@@ -69,8 +81,11 @@ impl Tried {
 
     /// The user's row first, always: two attempts can't wait for each other.
     fn rows(&self) -> impl Iterator<Item = (&str, Policy)> {
-        std::iter::once((self.user.as_str(), PER_USER))
-            .chain(self.address.as_deref().map(|address| (address, PER_ADDRESS)))
+        std::iter::once((self.user.as_str(), PER_USER)).chain(
+            self.address
+                .as_deref()
+                .map(|address| (address, PER_ADDRESS)),
+        )
     }
 
     /// Counts this attempt, or says until when to wait.
@@ -122,7 +137,10 @@ fn subnet(address: IpAddr) -> String {
 mod unit {
     use super::*;
 
-    const POLICY: Policy = Policy { free: 2, longest_wait: TimeDelta::seconds(4) };
+    const POLICY: Policy = Policy {
+        free: 2,
+        longest_wait: TimeDelta::seconds(4),
+    };
 
     fn at(seconds: i64) -> Timestamp {
         Timestamp::from_timestamp(seconds, 0).unwrap()
@@ -130,7 +148,10 @@ mod unit {
 
     #[test]
     fn the_wait_doubles_up_to_its_bound() {
-        let mut attempts = Attempts { attempts: 0, last_at: at(0) };
+        let mut attempts = Attempts {
+            attempts: 0,
+            last_at: at(0),
+        };
         let mut waits = Vec::new();
         let mut now = at(0);
         for _ in 0..7 {
@@ -145,7 +166,10 @@ mod unit {
 
     #[test]
     fn an_hour_later_all_is_forgotten() {
-        let many = Attempts { attempts: 1000, last_at: at(0) };
+        let many = Attempts {
+            attempts: 1000,
+            last_at: at(0),
+        };
         assert!(decide(many, POLICY, at(2)).is_err());
         assert_eq!(decide(many, POLICY, at(3601)).unwrap().attempts, 1);
     }

@@ -43,7 +43,9 @@ pub fn routes() -> OpenApiRouter<Arc<App>> {
 
 /// Routes outside `/api/v2`, proved by their signature.
 pub fn signed_routes() -> OpenApiRouter<Arc<App>> {
-    OpenApiRouter::new().routes(routes!(upload)).layer(DefaultBodyLimit::disable())
+    OpenApiRouter::new()
+        .routes(routes!(upload))
+        .layer(DefaultBodyLimit::disable())
 }
 
 /// Attributes of type `configuration-versions`.
@@ -94,8 +96,14 @@ pub fn resource(app: &App, version: &ConfigurationVersion) -> Resource<Configura
     Resource::new("configuration-versions", &version.id, attributes)
         .to_one::<&str>("ingress-attributes", "ingress-attributes", None)
         .to_one("workspace", "workspaces", Some(&version.workspace_id))
-        .link("self", format!("/api/v2/configuration-versions/{}", version.id))
-        .link("download", format!("/api/v2/configuration-versions/{}/download", version.id))
+        .link(
+            "self",
+            format!("/api/v2/configuration-versions/{}", version.id),
+        )
+        .link(
+            "download",
+            format!("/api/v2/configuration-versions/{}/download", version.id),
+        )
 }
 
 /// The body of a create; every part may be missing.
@@ -205,7 +213,10 @@ async fn upload(
     signed::verify(&app, Purpose::UploadConfiguration, &id, expires, &signature)?;
     let id = version_id(&id)?;
     let tenant = service::tenant_of(&app, &id).await?;
-    let stream = request.into_body().into_data_stream().map_err(std::io::Error::other);
+    let stream = request
+        .into_body()
+        .into_data_stream()
+        .map_err(std::io::Error::other);
     let version = service::upload(&app, &tenant, &id, StreamReader::new(stream)).await?;
     if version.auto_queue_runs {
         runs::create_for_upload(&app, &tenant, &version).await?;

@@ -36,7 +36,9 @@ fn unreadable(error: &std::io::Error) -> String {
 }
 
 fn check_entry<R: Read>(entry: &tar::Entry<'_, R>) -> Result<(), String> {
-    let path = entry.path().map_err(|_| "an entry has an unreadable name".to_owned())?;
+    let path = entry
+        .path()
+        .map_err(|_| "an entry has an unreadable name".to_owned())?;
     let shown = path.display();
     if path.as_os_str().len() > MAX_PATH {
         return Err(format!("an entry's path is longer than {MAX_PATH} bytes"));
@@ -46,14 +48,21 @@ fn check_entry<R: Read>(entry: &tar::Entry<'_, R>) -> Result<(), String> {
     }
     if entry.header().entry_type().is_symlink() {
         let target = entry.link_name().ok().flatten();
-        let depth = path.components().filter(|it| matches!(it, Component::Normal(_))).count();
+        let depth = path
+            .components()
+            .filter(|it| matches!(it, Component::Normal(_)))
+            .count();
         let stays = target.is_some_and(|target| !leaves(&target, depth.saturating_sub(1)));
         if !stays {
             return Err(format!("the link {shown} points outside the archive"));
         }
     }
     if entry.header().entry_type().is_hard_link() {
-        let inside = entry.link_name().ok().flatten().is_some_and(|target| !leaves(&target, 0));
+        let inside = entry
+            .link_name()
+            .ok()
+            .flatten()
+            .is_some_and(|target| !leaves(&target, 0));
         if !inside {
             return Err(format!("the link {shown} points outside the archive"));
         }
@@ -102,15 +111,25 @@ mod tests {
     }
 
     fn one(name: &str, kind: tar::EntryType, link: &str) -> Vec<u8> {
-        archive(|tar| tar.append(&raw(name, kind, link), std::io::empty()).unwrap())
+        archive(|tar| {
+            tar.append(&raw(name, kind, link), std::io::empty())
+                .unwrap()
+        })
     }
 
     #[test]
     fn a_plain_archive_passes() {
         let good = archive(|tar| {
-            tar.append(&raw("main.tf", tar::EntryType::Regular, ""), std::io::empty()).unwrap();
-            tar.append(&raw("a/b", tar::EntryType::Symlink, "../main.tf"), std::io::empty())
-                .unwrap();
+            tar.append(
+                &raw("main.tf", tar::EntryType::Regular, ""),
+                std::io::empty(),
+            )
+            .unwrap();
+            tar.append(
+                &raw("a/b", tar::EntryType::Symlink, "../main.tf"),
+                std::io::empty(),
+            )
+            .unwrap();
         });
         assert_eq!(check(good.as_slice()), Ok(()));
     }
@@ -133,7 +152,11 @@ mod tests {
     #[test]
     fn garbage_is_no_archive() {
         for garbage in [&b"hello"[..], &[0x1f, 0x8b, 8, 0, 1, 2, 3]] {
-            assert!(check(garbage).unwrap_err().contains("no gzip-compressed tar"));
+            assert!(
+                check(garbage)
+                    .unwrap_err()
+                    .contains("no gzip-compressed tar")
+            );
         }
     }
 }

@@ -115,10 +115,10 @@ pub async fn read(
     id: &ConfigurationVersionId,
 ) -> Result<ConfigurationVersion> {
     let mut conn = app.db.acquire().await?;
-    let version =
-        store::find(&mut conn, &ctx.tenant(), id).await?.ok_or(RunError::NotFound)?;
-    let target =
-        Target::new("configuration-versions", id).in_workspace(&version.workspace_id);
+    let version = store::find(&mut conn, &ctx.tenant(), id)
+        .await?
+        .ok_or(RunError::NotFound)?;
+    let target = Target::new("configuration-versions", id).in_workspace(&version.workspace_id);
     authorize(ctx, Permission::ConfigurationVersionsRead, target)?;
     Ok(version)
 }
@@ -152,7 +152,9 @@ pub async fn open(app: &App, ctx: &Context, id: &ConfigurationVersionId) -> Resu
 /// [`RunError::NotFound`].
 pub async fn tenant_of(app: &App, id: &ConfigurationVersionId) -> Result<Tenant> {
     let mut conn = app.db.acquire().await?;
-    let account = store::account_of(&mut conn, id).await?.ok_or(RunError::NotFound)?;
+    let account = store::account_of(&mut conn, id)
+        .await?
+        .ok_or(RunError::NotFound)?;
     Ok(Tenant::of_row(&account))
 }
 
@@ -169,7 +171,9 @@ pub async fn upload(
     body: impl AsyncRead + Send + Unpin,
 ) -> Result<ConfigurationVersion> {
     let mut conn = app.db.acquire().await?;
-    let version = store::find(&mut conn, tenant, id).await?.ok_or(RunError::NotFound)?;
+    let version = store::find(&mut conn, tenant, id)
+        .await?
+        .ok_or(RunError::NotFound)?;
     drop(conn);
     if version.status != Status::Pending {
         return Err(RunError::AlreadyUploaded);
@@ -186,12 +190,10 @@ pub async fn upload(
 }
 
 /// Reads a stored archive through the checks, on a thread of its own.
-async fn inspect(
-    app: &App,
-    tenant: &Tenant,
-    blob: &BlobId,
-) -> std::result::Result<(), String> {
-    let object = objects::open(app, tenant, blob).await.map_err(|error| error.to_string())?;
+async fn inspect(app: &App, tenant: &Tenant, blob: &BlobId) -> std::result::Result<(), String> {
+    let object = objects::open(app, tenant, blob)
+        .await
+        .map_err(|error| error.to_string())?;
     let reader = tokio_util::io::StreamReader::new(object.stream_from(0));
     let mut reader = tokio_util::io::SyncIoBridge::new(Box::pin(reader));
     tokio::task::spawn_blocking(move || archive::check(&mut reader))
@@ -288,12 +290,18 @@ pub(crate) async fn fetched(
         .await?
         .ok_or(RunError::NotFound)?;
     if version.blob_id.is_none() {
-        return Err(RunError::BadArchive { reason: "the fetch job brought no archive".to_owned() });
+        return Err(RunError::BadArchive {
+            reason: "the fetch job brought no archive".to_owned(),
+        });
     }
     version.status = Status::Uploaded;
     if let Some(what) = what {
         let known = version.git.take().unwrap_or_default();
-        version.git = Some(Fetched { url: known.url, reference: known.reference, ..what });
+        version.git = Some(Fetched {
+            url: known.url,
+            reference: known.reference,
+            ..what
+        });
     }
     stamp(&mut version, "fetched-at", ctx.now());
     let sha256: Option<String> = None;

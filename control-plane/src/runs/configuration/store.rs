@@ -145,7 +145,10 @@ pub(super) async fn list(
         .finish()
         .fetch_all::<Row>()
         .await?;
-    Ok(Paged { items: rows.into_iter().map(ConfigurationVersion::from).collect(), total })
+    Ok(Paged {
+        items: rows.into_iter().map(ConfigurationVersion::from).collect(),
+        total,
+    })
 }
 
 /// The newest usable one that isn't for dry runs only.

@@ -53,9 +53,13 @@ pub async fn complete(
     actor.id = runner.to_string();
     let ctx = Context::new(actor, app.clock.clone());
     let mut tx = app.db.begin().await?;
-    let job = store::find(&mut tx, tenant, id).await?.ok_or(RunError::StaleEpoch)?;
+    let job = store::find(&mut tx, tenant, id)
+        .await?
+        .ok_or(RunError::StaleEpoch)?;
     workspaces::lock_and_find(&mut tx, tenant, &job.workspace_id).await?;
-    let job = store::find(&mut tx, tenant, &job.id).await?.ok_or(RunError::StaleEpoch)?;
+    let job = store::find(&mut tx, tenant, &job.id)
+        .await?
+        .ok_or(RunError::StaleEpoch)?;
     if job.runner_id.as_ref() != Some(runner) || job.epoch != epoch {
         return Err(RunError::StaleEpoch);
     }
@@ -68,7 +72,8 @@ pub async fn complete(
             end_recovery(app, &mut tx, &ctx, &job, &mut run, report).await?;
         }
         JobStatus::Leased | JobStatus::OutOfContact => {
-            let outcome = json!({ "outcome": format!("{:?}", report.outcome), "error": report.error });
+            let outcome =
+                json!({ "outcome": format!("{:?}", report.outcome), "error": report.error });
             if !store::finish(&mut tx, tenant, &job.id, epoch, &outcome, ctx.now()).await? {
                 return Err(RunError::StaleEpoch);
             }
@@ -127,7 +132,10 @@ async fn take(
             Event::FetchFailed { error }
         }
         (JobKind::Plan, Outcome::Succeeded) => {
-            let has_changes = run.plan_result.as_ref().is_some_and(|plan| plan.has_changes);
+            let has_changes = run
+                .plan_result
+                .as_ref()
+                .is_some_and(|plan| plan.has_changes);
             Event::PlanFinished { has_changes }
         }
         (JobKind::Plan, Outcome::Canceled) if run.state.cancel_requested_at.is_some() => {
@@ -171,7 +179,10 @@ async fn discard_stale_saved_plans(
     let open = crate::runs::store::unfinished(tx, &ctx.tenant(), &applied.workspace_id).await?;
     for mut run in open {
         let parked = run.id != applied.id && run.state.save_plan;
-        let comment = format!("run {} changed the state this plan was made from", applied.id);
+        let comment = format!(
+            "run {} changed the state this plan was made from",
+            applied.id
+        );
         if parked && crate::runs::machine::step(&run.state, &Event::PlanStale, ctx.now()).is_ok() {
             transition(app, tx, ctx, &mut run, &Event::PlanStale, Some(&comment)).await?;
         }

@@ -4,8 +4,8 @@ use chrono::TimeDelta;
 use domain::ids::{JobId, RunId, RunnerId, RunnerPoolId};
 use domain::job::{JobKind, JobStatus};
 
-pub use super::store::Job;
 use super::store;
+pub use super::store::Job;
 use crate::app::App;
 use crate::clock::Timestamp;
 use crate::context::{Actor, Context, Tenant};
@@ -37,7 +37,7 @@ impl Directive {
         }
     }
 
-    fn read(text: &str) -> Self {
+    pub fn read(text: &str) -> Self {
         match text {
             "cancel" => Self::Cancel,
             "force-cancel" => Self::ForceCancel,
@@ -107,11 +107,7 @@ pub async fn enqueue(
 ///
 /// # Errors
 /// The database's own.
-pub async fn offer_next(
-    app: &App,
-    pool: &RunnerPoolId,
-    runner: &RunnerId,
-) -> Result<Option<Job>> {
+pub async fn offer_next(app: &App, pool: &RunnerPoolId, runner: &RunnerId) -> Result<Option<Job>> {
     let mut tx = app.db.begin().await?;
     let now = tx.database_now().await?;
     let until = now + TimeDelta::seconds(app.installation.timing.offer.into());
@@ -164,7 +160,9 @@ pub async fn acknowledge(
     epoch: i64,
 ) -> Result<Taken> {
     let ctx = runner_context(app, tenant, runner);
-    let job = store::find(tx, tenant, job).await?.ok_or(RunError::StaleEpoch)?;
+    let job = store::find(tx, tenant, job)
+        .await?
+        .ok_or(RunError::StaleEpoch)?;
     let workspace = workspaces::lock_and_find(tx, tenant, &job.workspace_id)
         .await?
         .ok_or(RunError::StaleEpoch)?;
@@ -184,8 +182,14 @@ pub async fn acknowledge(
     if let Some(event) = event {
         transition(app, tx, &ctx, &mut run, &event, None).await?;
     }
-    let job = store::find(tx, tenant, &job.id).await?.ok_or(RunError::StaleEpoch)?;
-    Ok(Taken { job, run, workspace })
+    let job = store::find(tx, tenant, &job.id)
+        .await?
+        .ok_or(RunError::StaleEpoch)?;
+    Ok(Taken {
+        job,
+        run,
+        workspace,
+    })
 }
 
 /// What becomes of a job that a runner says it holds.
@@ -214,8 +218,7 @@ pub async fn renew(
         return Ok(standings);
     }
     let mut tx = app.db.begin().await?;
-    let until = tx.database_now().await?
-        + TimeDelta::seconds(app.installation.timing.lease.into());
+    let until = tx.database_now().await? + TimeDelta::seconds(app.installation.timing.lease.into());
     for (job, epoch) in jobs {
         let renewed = store::renew(&mut tx, tenant, job, runner, *epoch, until).await?;
         standings.push(match renewed {
@@ -237,7 +240,11 @@ pub async fn renew(
 impl Standing {
     /// An abandoned apply always has something to deliver; an abandoned plan never.
     fn or_lost(self, kind: JobKind) -> Self {
-        if kind == JobKind::Apply { Self::Lost } else { self }
+        if kind == JobKind::Apply {
+            Self::Lost
+        } else {
+            self
+        }
     }
 }
 
@@ -247,8 +254,7 @@ impl Standing {
 /// The database's own.
 pub async fn fresh_period(app: &App) -> Result<u64> {
     let mut tx = app.db.begin().await?;
-    let until = tx.database_now().await?
-        + TimeDelta::seconds(app.installation.timing.lease.into());
+    let until = tx.database_now().await? + TimeDelta::seconds(app.installation.timing.lease.into());
     let renewed = store::renew_all(&mut tx, until).await?;
     tx.commit().await?;
     Ok(renewed)
@@ -298,8 +304,7 @@ async fn give_up_plan(app: &App, job: &Job) -> Result<()> {
     let tenant = Tenant::of_row(&job.account_id);
     let ctx = Context::new(Actor::system(&job.account_id, "lease"), app.clock.clone());
     let mut tx = app.db.begin().await?;
-    let Some(workspace) =
-        workspaces::lock_and_find(&mut tx, &tenant, &job.workspace_id).await?
+    let Some(workspace) = workspaces::lock_and_find(&mut tx, &tenant, &job.workspace_id).await?
     else {
         return Ok(());
     };
@@ -316,7 +321,15 @@ async fn give_up_plan(app: &App, job: &Job) -> Result<()> {
     let error = || format!("its runner was lost {PLAN_ATTEMPTS} times");
     match (job.kind, job.attempt < PLAN_ATTEMPTS) {
         (JobKind::Fetch, true) => {
-            enqueue(&mut tx, &ctx, &run, &workspace, JobKind::Fetch, job.attempt + 1).await?;
+            enqueue(
+                &mut tx,
+                &ctx,
+                &run,
+                &workspace,
+                JobKind::Fetch,
+                job.attempt + 1,
+            )
+            .await?;
         }
         (JobKind::Fetch, false) => {
             let event = Event::FetchFailed { error: error() };
@@ -326,8 +339,7 @@ async fn give_up_plan(app: &App, job: &Job) -> Result<()> {
             transition(app, &mut tx, &ctx, &mut run, &Event::PlanCanceled, None).await?;
         }
         (_, true) => {
-            crate::runs::logs::restart(&mut tx, &tenant, &run.id, domain::run::Phase::Plan)
-                .await?;
+            crate::runs::logs::restart(&mut tx, &tenant, &run.id, domain::run::Phase::Plan).await?;
             transition(app, &mut tx, &ctx, &mut run, &Event::PlanLost, None).await?;
             store::set_attempt(&mut tx, &tenant, &run.id, job.attempt + 1).await?;
         }
@@ -409,6 +421,25 @@ pub async fn progress(
     Ok(())
 }
 
+/// Jobs of which something else is wanted than to go on: held ones with a directive, and lately
+/// abandoned ones whose runner may not know yet.
+///
+/// # Errors
+/// The database's own.
+pub async fn wanted(app: &App) -> Result<Vec<Job>> {
+    let mut conn = app.db.acquire().await?;
+    let since = app.clock.now() - TimeDelta::minutes(1);
+    Ok(store::wanted(&mut conn, since).await?)
+}
+
+/// A job of the tenant, whatever its state.
+///
+/// # Errors
+/// The database's own.
+pub async fn find(conn: &mut db::Conn, tenant: &Tenant, id: &JobId) -> Result<Option<Job>> {
+    Ok(store::find(conn, tenant, id).await?)
+}
+
 /// Loads a job that this runner holds, inside the transaction of a write under its lease.
 ///
 /// # Errors
@@ -420,9 +451,15 @@ pub async fn check_lease(
     job: &JobId,
     epoch: i64,
 ) -> Result<Job> {
-    let found = store::find(tx, tenant, job).await?.ok_or(RunError::StaleEpoch)?;
+    let found = store::find(tx, tenant, job)
+        .await?
+        .ok_or(RunError::StaleEpoch)?;
     let held = matches!(found.status, JobStatus::Leased | JobStatus::OutOfContact)
         && found.epoch == epoch
         && found.runner_id.as_ref() == Some(runner);
-    if held { Ok(found) } else { Err(RunError::StaleEpoch) }
+    if held {
+        Ok(found)
+    } else {
+        Err(RunError::StaleEpoch)
+    }
 }

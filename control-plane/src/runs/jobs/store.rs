@@ -1,9 +1,7 @@
 //! Rows of jobs. Deadlines are in the database's time: replicas' clocks may differ.
 
 use db::{Conn, Json};
-use domain::ids::{
-    AccountId, EnvironmentId, JobId, RunId, RunnerId, RunnerPoolId, WorkspaceId,
-};
+use domain::ids::{AccountId, EnvironmentId, JobId, RunId, RunnerId, RunnerPoolId, WorkspaceId};
 use domain::job::{JobKind, JobStatus};
 
 use super::service::Directive;
@@ -78,11 +76,7 @@ pub(crate) async fn find(conn: &mut Conn, tenant: &Tenant, id: &JobId) -> Result
 }
 
 /// The unfinished job of a run, or its last one.
-pub(crate) async fn latest(
-    conn: &mut Conn,
-    tenant: &Tenant,
-    run: &RunId,
-) -> Result<Option<Job>> {
+pub(crate) async fn latest(conn: &mut Conn, tenant: &Tenant, run: &RunId) -> Result<Option<Job>> {
     conn.build(COLUMNS)
         .push("WHERE account_id = ")
         .bind(tenant.account())
@@ -95,11 +89,7 @@ pub(crate) async fn latest(
 }
 
 /// The next jobs of a pool, most urgent first.
-pub(super) async fn queued(
-    conn: &mut Conn,
-    pool: &RunnerPoolId,
-    limit: i64,
-) -> Result<Vec<Job>> {
+pub(super) async fn queued(conn: &mut Conn, pool: &RunnerPoolId, limit: i64) -> Result<Vec<Job>> {
     conn.build(COLUMNS)
         .push("WHERE pool_id = ")
         .bind(pool)
@@ -295,11 +285,7 @@ pub(super) async fn abandon(
 }
 
 /// A recovery has been delivered: its grant ends.
-pub(super) async fn end_recovery(
-    conn: &mut Conn,
-    tenant: &Tenant,
-    job: &JobId,
-) -> Result<()> {
+pub(super) async fn end_recovery(conn: &mut Conn, tenant: &Tenant, job: &JobId) -> Result<()> {
     conn.query("UPDATE jobs SET recovery_until = NULL WHERE account_id = $1 AND id = $2")
         .bind(tenant.account())
         .bind(job)
@@ -370,10 +356,7 @@ pub(super) async fn set_attempt(
 }
 
 /// The default pool of an account.
-pub(super) async fn default_pool(
-    conn: &mut Conn,
-    tenant: &Tenant,
-) -> Result<Option<RunnerPoolId>> {
+pub(super) async fn default_pool(conn: &mut Conn, tenant: &Tenant) -> Result<Option<RunnerPoolId>> {
     let row: Option<(RunnerPoolId,)> = conn
         .query("SELECT id FROM runner_pools WHERE account_id = $1 AND is_default")
         .bind(tenant.account())
@@ -411,4 +394,18 @@ pub(crate) async fn runners_online(
     .bind(pool)
     .fetch_scalar()
     .await
+}
+
+/// Jobs with something to tell their runners.
+pub(super) async fn wanted(conn: &mut Conn, abandoned_since: Timestamp) -> Result<Vec<Job>> {
+    conn.build(COLUMNS)
+        .push(
+            "WHERE runner_id IS NOT NULL AND ((status IN ('leased', 'out-of-contact')
+                AND directive <> 'continue') OR (status = 'abandoned' AND finished_at > ",
+        )
+        .bind(abandoned_since)
+        .push(")) LIMIT 1000")
+        .finish()
+        .fetch_all()
+        .await
 }

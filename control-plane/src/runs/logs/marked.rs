@@ -16,7 +16,11 @@ pub(super) struct Slice {
 /// Cuts a log of `size` bytes. An unfinished empty log is empty, without a mark: its reader asks
 /// again. A finished one, even if empty, has both marks, so that its reader can end.
 pub(super) fn cut(size: u64, complete: bool, offset: u64, limit: u64) -> Slice {
-    let nothing = Slice { stx: false, content: (0, 0), etx: false };
+    let nothing = Slice {
+        stx: false,
+        content: (0, 0),
+        etx: false,
+    };
     if limit == 0 || (size == 0 && !complete) {
         return nothing;
     }
@@ -28,7 +32,11 @@ pub(super) fn cut(size: u64, complete: bool, offset: u64, limit: u64) -> Slice {
     }
     let length = room.min(size - start);
     let etx = complete && start + length == size && room > length;
-    Slice { stx, content: (start, length), etx }
+    Slice {
+        stx,
+        content: (start, length),
+        etx,
+    }
 }
 
 /// The body for a slice whose content has been read.
@@ -86,7 +94,14 @@ mod tests {
     #[test]
     fn the_end_mark_comes_last_and_once() {
         let slice = cut(3, true, 4, 10);
-        assert_eq!(slice, Slice { stx: false, content: (3, 0), etx: true });
+        assert_eq!(
+            slice,
+            Slice {
+                stx: false,
+                content: (3, 0),
+                etx: true
+            }
+        );
         assert_eq!(frame(&cut(3, true, 5, 10), b""), b"");
     }
 }

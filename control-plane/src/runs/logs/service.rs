@@ -33,7 +33,9 @@ impl Stream {
     }
 
     pub fn read(word: &str) -> Option<Self> {
-        [Self::Text, Self::Json].into_iter().find(|it| it.as_str() == word)
+        [Self::Text, Self::Json]
+            .into_iter()
+            .find(|it| it.as_str() == word)
     }
 }
 
@@ -54,23 +56,29 @@ fn place(log: &str, position: i64) -> SealedPlace {
 ///
 /// # Errors
 /// [`RunError::StaleEpoch`], [`RunError::LogGap`].
-pub async fn append(
-    app: &App,
-    address: &LogAddress<'_>,
-    offset: i64,
-    data: &[u8],
-) -> Result<i64> {
+pub async fn append(app: &App, address: &LogAddress<'_>, offset: i64, data: &[u8]) -> Result<i64> {
     let tenant = address.tenant;
     let mut tx = app.db.begin().await?;
     let job =
         jobs::check_lease(&mut tx, tenant, address.runner, address.job, address.epoch).await?;
-    let log = ensure(app, &mut tx, tenant, &job.run_id, phase_of(job.kind), address.stream).await?;
+    let log = ensure(
+        app,
+        &mut tx,
+        tenant,
+        &job.run_id,
+        phase_of(job.kind),
+        address.stream,
+    )
+    .await?;
     let end = offset + i64::try_from(data.len()).unwrap_or(i64::MAX);
     if end <= log.size || data.is_empty() {
         return Ok(log.size);
     }
     if offset > log.size {
-        return Err(RunError::LogGap { expected: log.size, got: offset });
+        return Err(RunError::LogGap {
+            expected: log.size,
+            got: offset,
+        });
     }
     let fresh = usize::try_from(log.size - offset).map_or(data, |skip| &data[skip..]);
     let added = end - log.size;
@@ -79,9 +87,20 @@ pub async fn append(
         // Past the limit the rest is acknowledged and dropped: a log never breaks a run.
         return Ok(end);
     }
-    let sealed = app.keys.seal(&mut tx, tenant, &place(&log.id, log.size), fresh).await?;
-    store::append(&mut tx, tenant, &log.id, log.size, added, sealed, app.clock.now()).await?;
-    tx.notify(crate::runs::transition::CHANGED);
+    let sealed = app
+        .keys
+        .seal(&mut tx, tenant, &place(&log.id, log.size), fresh)
+        .await?;
+    store::append(
+        &mut tx,
+        tenant,
+        &log.id,
+        log.size,
+        added,
+        sealed,
+        app.clock.now(),
+    )
+    .await?;
     tx.commit().await?;
     Ok(end)
 }
@@ -97,11 +116,26 @@ async fn ensure(
     if let Some(log) = store::find(tx, tenant, run, phase, stream.as_str()).await? {
         return Ok(log);
     }
-    let id = format!("log-{}-{phase}-{}", run.as_str().trim_start_matches("run-"), stream.as_str());
-    store::insert(tx, tenant, &id, run, phase, stream.as_str(), app.clock.now()).await?;
+    let id = format!(
+        "log-{}-{phase}-{}",
+        run.as_str().trim_start_matches("run-"),
+        stream.as_str()
+    );
+    store::insert(
+        tx,
+        tenant,
+        &id,
+        run,
+        phase,
+        stream.as_str(),
+        app.clock.now(),
+    )
+    .await?;
     Ok(store::find(tx, tenant, run, phase, stream.as_str())
         .await?
-        .ok_or(Fault::Unreadable { what: "a log's row" })?)
+        .ok_or(Fault::Unreadable {
+            what: "a log's row",
+        })?)
 }
 
 /// Where the control plane's copy of a log ends.
@@ -157,10 +191,13 @@ pub async fn read_marked(
     limit: u64,
 ) -> Result<Vec<u8>> {
     let tenant = Tenant::of_row(&run.account_id);
-    let stream = if run.request.structured_log { Stream::Json } else { Stream::Text };
+    let stream = if run.request.structured_log {
+        Stream::Json
+    } else {
+        Stream::Text
+    };
     let mut conn = app.db.acquire().await?;
-    let Some(log) = store::find(&mut conn, &tenant, &run.id, phase, stream.as_str()).await?
-    else {
+    let Some(log) = store::find(&mut conn, &tenant, &run.id, phase, stream.as_str()).await? else {
         return Ok(Vec::new());
     };
     let size = u64::try_from(log.size).unwrap_or_default();
@@ -186,11 +223,15 @@ async fn read_range(
         return Ok(object.read_range(start, length).await?.to_vec());
     }
     let (first, last) = (i64::try_from(start), i64::try_from(start + length));
-    let (Ok(first), Ok(last)) = (first, last) else { return Ok(Vec::new()) };
+    let (Ok(first), Ok(last)) = (first, last) else {
+        return Ok(Vec::new());
+    };
     let mut content = Vec::new();
     for chunk in store::chunks(conn, tenant, &log.id, first, last).await? {
-        let plain =
-            app.keys.open(conn, tenant, &place(&log.id, chunk.position), &chunk.sealed).await?;
+        let plain = app
+            .keys
+            .open(conn, tenant, &place(&log.id, chunk.position), &chunk.sealed)
+            .await?;
         let from = usize::try_from((first - chunk.position).max(0)).unwrap_or_default();
         let to = usize::try_from((last - chunk.position).min(chunk.size)).unwrap_or_default();
         content.extend_from_slice(plain.expose().get(from..to).unwrap_or_default());

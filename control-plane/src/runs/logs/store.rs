@@ -135,12 +135,7 @@ pub(super) async fn chunks(
 }
 
 /// Marks the logs of a phase complete.
-pub(super) async fn end(
-    conn: &mut Conn,
-    tenant: &Tenant,
-    run: &RunId,
-    phase: Phase,
-) -> Result<()> {
+pub(super) async fn end(conn: &mut Conn, tenant: &Tenant, run: &RunId, phase: Phase) -> Result<()> {
     conn.query(
         "UPDATE logs SET complete = $4 WHERE account_id = $1 AND run_id = $2 AND phase = $3",
     )

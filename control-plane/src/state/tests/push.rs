@@ -109,7 +109,7 @@ both_databases! { MIGRATOR;
         let (app, team) = setup(db).await;
         let content = state(1, "l", "a");
         for (sent, told, code) in [
-            (content.replace("10.0.0.1", "10.0.0.2"), content.clone(), "state.wrong-checksum"),
+            (content.replace("10.0.0.1", "10.0.0.2"), content.clone(), "state.wrong-md5"),
             ("garbage".to_owned(), "garbage".to_owned(), "state.unreadable"),
             (content[..content.len() - 9].to_owned(), content[..content.len() - 9].to_owned(),
                 "state.unreadable"),
@@ -294,7 +294,7 @@ both_databases! { MIGRATOR;
             (json!({ "serial": "1", "md5": md5_of("") }), 422, "state.invalid"),
             (json!({ "state": "%%%" }), 422, "state.invalid"),
             (json!({ "state": STANDARD.encode("garbage") }), 422, "state.unreadable"),
-            (json!({ "state": content, "md5": md5_of("other") }), 422, "state.wrong-checksum"),
+            (json!({ "state": content, "md5": md5_of("other") }), 422, "state.wrong-md5"),
             (json!({ "state": content, "serial": 2 }), 422, "state.not-as-announced"),
             (json!({ "state": content, "lineage": "m" }), 422, "state.not-as-announced"),
         ] {

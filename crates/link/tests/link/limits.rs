@@ -99,7 +99,7 @@ async fn mute_tcp_peers_keep_nobody_out() {
     };
     let gateway = TestGateway::with_limits(limits).await;
     let mut mute = Vec::new();
-    for _ in 0..32 {
+    for _ in 0..8 {
         mute.push(
             tokio::net::TcpStream::connect(gateway.address)
                 .await

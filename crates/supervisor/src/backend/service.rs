@@ -200,3 +200,132 @@ fn same(left: &str, right: &str) -> bool {
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use step::{Limits, StateMode, StateSpec, files};
+    use vault::sealed::RecipientKey;
+
+    const SECRET: &str = "a-secret-of-enough-letters";
+
+    fn service(directory: &Path) -> Service {
+        for name in ["state", files::JOURNAL, files::SNAPSHOTS] {
+            std::fs::create_dir(directory.join(name)).unwrap();
+        }
+        let root = Arc::new(Root::open(directory).unwrap());
+        let disk = Arc::new(Disk::prepare(root.clone(), &Limits::default()).unwrap());
+        let key = RecipientKey::generate();
+        let spec = StateSpec {
+            mode: StateMode::Http,
+            file: files::STATE.into(),
+            port: 0,
+            path_secret: SECRET.into(),
+            lineage: None,
+            base_serial: -1,
+            journal_public_key: key.public().to_string(),
+            journal_key_id: key.id().to_string(),
+            seal_context: "acc/run/job".into(),
+        };
+        let journal = Journal::new(root.clone(), disk.clone(), &spec).unwrap();
+        Service::new(root, disk, spec.file, SECRET, Arc::new(Mutex::new(journal)))
+    }
+
+    fn request(method: &str, query: &str, body: &str) -> Request {
+        Request {
+            method: method.into(),
+            path: format!("/{SECRET}"),
+            query: query.into(),
+            content_md5: None,
+            body: body.into(),
+        }
+    }
+
+    fn state(serial: u32) -> String {
+        format!(r#"{{"version":4,"serial":{serial},"lineage":"l"}}"#)
+    }
+
+    #[test]
+    fn a_write_is_in_the_journal_before_it_is_answered() {
+        let directory = tempfile::tempdir().unwrap();
+        let service = service(directory.path());
+        let status = |request: &Request| service.answer(request).status;
+        assert_eq!(status(&request("GET", "", "")), 404);
+        for serial in 1..6 {
+            assert_eq!(status(&request("POST", "", &state(serial))), 200);
+            assert!(
+                directory
+                    .path()
+                    .join(format!("journal/{serial}.sealed"))
+                    .exists()
+            );
+            assert_eq!(
+                service.answer(&request("GET", "", "")).body,
+                state(serial).as_bytes()
+            );
+        }
+        let kept = std::fs::read_dir(directory.path().join("journal"))
+            .unwrap()
+            .count();
+        assert_eq!(kept, 6, "three entries of two files");
+        assert_eq!(
+            status(&request("POST", "", &state(5))),
+            200,
+            "a repeated write is no mistake"
+        );
+        assert_eq!(status(&request("POST", "", &state(2))), 409);
+        assert_eq!(status(&request("POST", "", "{")), 400);
+        let altered = Request {
+            content_md5: Some("AAAA".into()),
+            ..request("POST", "", &state(9))
+        };
+        assert_eq!(status(&altered), 400);
+        assert_eq!(
+            service.answer(&request("GET", "", "")).body,
+            state(5).as_bytes()
+        );
+        assert_eq!(status(&request("DELETE", "", "")), 200);
+        assert_eq!(status(&request("GET", "", "")), 404);
+        assert!(
+            directory
+                .path()
+                .join("state/terraform.tfstate.deleted")
+                .exists()
+        );
+    }
+
+    #[test]
+    fn only_the_secret_path_is_served() {
+        let directory = tempfile::tempdir().unwrap();
+        let service = service(directory.path());
+        for path in [
+            "/",
+            "",
+            "/a-secret-of-enough-letterz",
+            "/a-secret-of-enough-letters/",
+        ] {
+            let wrong = Request {
+                path: path.into(),
+                ..request("POST", "", &state(1))
+            };
+            assert_eq!(service.answer(&wrong).status, 404, "{path}");
+        }
+    }
+
+    #[test]
+    fn one_holds_the_lock() {
+        let directory = tempfile::tempdir().unwrap();
+        let service = service(directory.path());
+        let status = |request: &Request| service.answer(request).status;
+        let (mine, other) = (r#"{"ID":"1"}"#, r#"{"ID":"2"}"#);
+        assert_eq!(status(&request("LOCK", "", mine)), 200);
+        assert_eq!(status(&request("LOCK", "", other)), 423);
+        assert_eq!(status(&request("POST", "ID=2", &state(1))), 409);
+        assert_eq!(status(&request("POST", "ID=1", &state(1))), 200);
+        assert_eq!(status(&request("UNLOCK", "", other)), 409);
+        assert_eq!(status(&request("UNLOCK", "", mine)), 200);
+        assert_eq!(status(&request("LOCK", "", other)), 200);
+        service.forget_lock();
+        assert_eq!(status(&request("LOCK", "", mine)), 200);
+    }
+}

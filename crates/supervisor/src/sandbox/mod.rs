@@ -60,6 +60,7 @@ pub(crate) fn confine(plan: &Plan) -> Result<(), Error> {
     if sandbox.landlock || sandbox.seccomp || sandbox.uid.is_some() {
         rustix::thread::set_no_new_privs(true)
             .map_err(|error| Error::NoNewPrivileges(error.into()))?;
+        identity::disarm_root().map_err(Error::Identity)?;
     }
     if sandbox.landlock {
         files::restrict(plan)?;

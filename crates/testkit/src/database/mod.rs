@@ -72,6 +72,12 @@ impl TestDb {
         })
     }
 
+    /// An empty database of that server, for a program that makes its own schema.
+    pub async fn empty_postgres() -> Option<Self> {
+        static NO_SCHEMA: Migrator = Migrator::new(sqlx::migrate::Migrator::DEFAULT);
+        Self::postgres(&NO_SCHEMA).await
+    }
+
     /// How to reach the same database once more, also from another process.
     pub fn settings(&self) -> &Settings {
         &self.settings

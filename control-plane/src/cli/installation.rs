@@ -1,0 +1,114 @@
+//! Opens what a configuration names, and puts the [`App`] together.
+
+use std::sync::Arc;
+
+use blob::{BlobStore, S3Settings};
+use db::Db;
+use url::Url;
+use vault::InstallationKey;
+
+use crate::app::{App, Installation, Limits, Signals, Timing};
+use crate::clock::Clock;
+use crate::config::{BlobKind, Config};
+use crate::schema::MIGRATOR;
+use crate::tenancy::Keyring;
+
+/// The region that servers other than Amazon's expect when none is named.
+const ANY_REGION: &str = "us-east-1";
+/// Signed URLs of one installation are good at all of its replicas.
+const URL_SIGNER: &str = "signed-urls";
+
+#[derive(Debug, thiserror::Error)]
+pub(super) enum OpenError {
+    #[error("the database can't be opened")]
+    Database(#[from] db::Error),
+    #[error("the blobs can't be opened")]
+    Blobs(#[from] blob::Error),
+    #[error("the installation key can't be used")]
+    Key(#[from] vault::Error),
+    #[error("keys.installation_key is not set")]
+    NoKey,
+}
+
+/// The database alone, with its schema as it is.
+pub(super) async fn connect(config: &Config) -> Result<Db, OpenError> {
+    Ok(Db::connect(&database_settings(config)).await?)
+}
+
+/// The object store alone; nothing is asked of it yet.
+pub(super) fn blobs(config: &Config) -> Result<BlobStore, OpenError> {
+    let blobs = &config.blobs;
+    Ok(match blobs.kind {
+        BlobKind::Directory => BlobStore::local(&config.blob_directory())?,
+        BlobKind::S3 => BlobStore::s3(&S3Settings {
+            bucket: blobs.bucket.clone().unwrap_or_default(),
+            region: blobs
+                .region
+                .clone()
+                .unwrap_or_else(|| ANY_REGION.to_owned()),
+            endpoint: blobs.endpoint.as_ref().map(|url| url.as_str().to_owned()),
+            access_key_id: blobs.access_key_id.clone(),
+            secret_access_key: blobs.secret_access_key.clone(),
+            allow_http: blobs.allow_http,
+            prefix: blobs.prefix.clone().unwrap_or_default(),
+        })?,
+    })
+}
+
+pub(super) fn keyring(config: &Config) -> Result<vault::Keyring, OpenError> {
+    let text = config
+        .keys
+        .installation_key
+        .as_ref()
+        .ok_or(OpenError::NoKey)?;
+    Ok(vault::Keyring::new(
+        InstallationKey::parse(text.expose())?,
+        Vec::new(),
+    ))
+}
+
+/// Everything that use cases need. Brings the schema up to date and sees that blobs can be written.
+pub(super) async fn open(
+    config: &Config,
+    public_url: Url,
+    clock: Clock,
+) -> Result<Arc<App>, OpenError> {
+    let keyring = keyring(config)?;
+    let blobs = blobs(config)?;
+    blobs.check().await?;
+    let db = Db::open(&database_settings(config), &MIGRATOR).await?;
+    Ok(Arc::new(App {
+        db,
+        blobs,
+        signer: keyring.signer(URL_SIGNER),
+        keys: Keyring::new(keyring),
+        clock,
+        installation: installation(config, public_url),
+        signals: Signals::default(),
+    }))
+}
+
+fn database_settings(config: &Config) -> db::Settings {
+    let mut settings = db::Settings::new(config.database_url().expose().clone());
+    settings.pool_size = config.database.max_connections;
+    settings
+}
+
+fn installation(config: &Config, public_url: Url) -> Installation {
+    let limits = Limits {
+        configuration: config.limits.max_configuration_bytes,
+        state: config.limits.max_state_bytes,
+        log: config.limits.max_log_bytes,
+        ..Limits::default()
+    };
+    let timing = Timing {
+        out_of_contact: config.runs.out_of_contact_minutes.saturating_mul(60),
+        run_timeout: config.runs.timeout_minutes.saturating_mul(60),
+        ..Timing::default()
+    };
+    Installation {
+        public_url,
+        limits,
+        timing,
+    }
+}

@@ -1,0 +1,257 @@
+//! The gateway of this process, from its sockets to its tasks.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::TimeDelta;
+use link::server::{Denied, GatewayConfig, GatewayError, GatewayHandle, Limits};
+use protocol::v1::enrollment_server::EnrollmentServer;
+use protocol::v1::runner_server::RunnerServer;
+use protocol::v1::{Drain, LeaseEvent, lease_event};
+use tokio::sync::Mutex as AsyncMutex;
+use tonic::service::Routes;
+
+use super::enrollment::EnrollmentService;
+use super::service::RunnerService;
+use super::{directives, dispatch};
+use crate::app::App;
+use crate::runners::hub::Hub;
+use crate::runners::{self, Authority, PresenceWriter, RunnerError};
+use crate::runs::{self, jobs, logs, queue};
+use crate::supervise::{Tasks, Wake};
+use crate::{objects, state};
+
+/// How the gateway is bound.
+#[derive(Debug, Clone)]
+pub struct GatewaySettings {
+    pub listen: SocketAddr,
+    /// Names and addresses for people who look at its certificate.
+    pub names: Vec<String>,
+}
+
+/// A gateway whose sockets are bound and which serves nobody yet.
+pub struct Gateway {
+    app: Arc<App>,
+    authority: Arc<Authority>,
+    gateway: link::server::Gateway,
+}
+
+/// How often what a signal missed is repaired.
+const REPAIR: Duration = Duration::from_secs(5);
+/// How often leases are looked at: a silent runner is to be named within thirty seconds.
+const LEASE_PERIOD: Duration = Duration::from_secs(1);
+const LOG_PERIOD: Duration = Duration::from_secs(60);
+const SWEEP_PERIOD: Duration = Duration::from_secs(3600);
+const ORPHAN_AGE: TimeDelta = TimeDelta::hours(24);
+
+impl Gateway {
+    /// Takes the authority up, binds the sockets, and gives every lease a fresh period: it was the
+    /// control plane that was silent.
+    ///
+    /// # Errors
+    /// A port in use, or what keeps the authority from being read.
+    pub async fn bind(app: Arc<App>, settings: GatewaySettings) -> Result<Self, BindError> {
+        let authority = Arc::new(Authority::load(&app).await?);
+        let certificate = authority.gateway_certificate(&settings.names, app.clock.now())?;
+        let denied = Denied {
+            runners: runners::revoked(&app).await?.into_iter().collect(),
+            ..Denied::default()
+        };
+        let config = GatewayConfig {
+            listen: settings.listen,
+            certificate,
+            ca: authority.ca.certificate().clone(),
+            reset_secret: authority.reset_secret,
+            denied,
+            limits: Limits::default(),
+        };
+        let gateway = link::server::Gateway::bind(config)?;
+        runners::nobody_connected(&app).await?;
+        jobs::fresh_period(&app).await?;
+        Ok(Self {
+            app,
+            authority,
+            gateway,
+        })
+    }
+
+    pub fn local_address(&self) -> SocketAddr {
+        self.gateway.local_address()
+    }
+
+    /// The authority, for making join tokens.
+    pub fn authority(&self) -> &Arc<Authority> {
+        &self.authority
+    }
+
+    pub fn handle(&self) -> GatewayHandle {
+        self.gateway.handle()
+    }
+
+    /// Starts to serve runners, and the work that runs need: queue, dispatch, leases, logs.
+    /// `api` is the public API, for what jobs ask of it.
+    pub fn start(self, tasks: &Tasks, api: axum::Router) {
+        let (presence, changes) = PresenceWriter::new();
+        let hub = Hub::new(presence.clone());
+        let service = RunnerService {
+            app: Arc::clone(&self.app),
+            authority: Arc::clone(&self.authority),
+            hub: Arc::clone(&hub),
+            presence,
+            api,
+        };
+        let enrollment = EnrollmentService {
+            app: Arc::clone(&self.app),
+            authority: Arc::clone(&self.authority),
+        };
+        let mut routes = Routes::builder();
+        routes
+            .add_service(
+                RunnerServer::new(service)
+                    .max_decoding_message_size(protocol::MAX_MESSAGE)
+                    .max_encoding_message_size(protocol::MAX_MESSAGE),
+            )
+            .add_service(EnrollmentServer::new(enrollment));
+        let routes = routes.routes();
+        let handle = self.gateway.handle();
+        let (gateway, draining) = (self.gateway, Arc::clone(&hub));
+        tasks.server("gateway", |stop| async move {
+            let cut = tokio_util::sync::CancellationToken::new();
+            let serving = gateway.run(routes, cut.clone());
+            let drain = async {
+                stop.asked().await;
+                say_drain(&draining);
+                handle
+                    .close_all(link::close::CloseCode::Restart, FAREWELL)
+                    .await;
+                cut.cancel();
+            };
+            let (served, ()) = tokio::join!(serving, drain);
+            served.map_err(|error: GatewayError| error)
+        });
+        background(tasks, &self.app, &hub, changes);
+    }
+}
+
+/// How long runners get to read that they should come back.
+const FAREWELL: Duration = Duration::from_millis(200);
+
+/// Tells every connected runner when to come back.
+fn say_drain(hub: &Hub) {
+    let connected = hub.connected();
+    let window = u32::try_from(connected.len()).unwrap_or(u32::MAX).max(500);
+    for (place, (runner, _)) in connected.iter().enumerate() {
+        let place = u32::try_from(place).unwrap_or(u32::MAX);
+        let drain = Drain {
+            reconnect_after_ms: place % window,
+            reason: "restart".to_owned(),
+        };
+        hub.send(
+            runner,
+            LeaseEvent {
+                event: Some(lease_event::Event::Drain(drain)),
+            },
+        );
+    }
+}
+
+fn background(
+    tasks: &Tasks,
+    app: &Arc<App>,
+    hub: &Arc<Hub>,
+    changes: tokio::sync::mpsc::UnboundedReceiver<runners::Presence>,
+) {
+    let changes = Arc::new(AsyncMutex::new(changes));
+    let with = Arc::clone(app);
+    tasks.reconciler("runners.presence", REPAIR, Wake::new(), move || {
+        let (app, changes) = (Arc::clone(&with), Arc::clone(&changes));
+        async move { runners::write_presence(&app, &mut *changes.lock().await).await }
+    });
+    let (with, to) = (Arc::clone(app), Arc::clone(hub));
+    tasks.reconciler(
+        "jobs.dispatch",
+        REPAIR,
+        app.signals.dispatch.clone(),
+        move || {
+            let (app, hub) = (Arc::clone(&with), Arc::clone(&to));
+            async move { dispatch::pass(&app, &hub).await }
+        },
+    );
+    let with = Arc::clone(app);
+    tasks.reconciler("runs.queue", REPAIR, app.signals.queue.clone(), move || {
+        let app = Arc::clone(&with);
+        async move { Box::pin(queue::pass(&app)).await }
+    });
+    let with = Arc::clone(app);
+    tasks.reconciler("jobs.leases", LEASE_PERIOD, Wake::new(), move || {
+        let app = Arc::clone(&with);
+        async move { Box::pin(jobs::expire(&app)).await }
+    });
+    let with = Arc::clone(app);
+    tasks.reconciler(
+        "runs.logs",
+        LOG_PERIOD,
+        app.signals.logs.clone(),
+        move || {
+            let app = Arc::clone(&with);
+            async move { logs::compact(&app).await }
+        },
+    );
+    listen(tasks, app, hub);
+    sweep(tasks, app);
+}
+
+/// What nobody refers to any more goes: objects after a day, announced states that never came.
+fn sweep(tasks: &Tasks, app: &Arc<App>) {
+    let with = Arc::clone(app);
+    tasks.reconciler("objects.sweep", SWEEP_PERIOD, Wake::new(), move || {
+        let app = Arc::clone(&with);
+        async move { objects::sweep(&app, ORPHAN_AGE).await.map(drop) }
+    });
+    let with = Arc::clone(app);
+    tasks.reconciler("states.pending", LOG_PERIOD, Wake::new(), move || {
+        let app = Arc::clone(&with);
+        async move { state::discard_expired(&app).await.map(drop) }
+    });
+}
+
+/// What other replicas and other parts of this one say through the database wakes the work here.
+fn listen(tasks: &Tasks, app: &Arc<App>, hub: &Arc<Hub>) {
+    let wanted = Wake::new();
+    let (with, to) = (Arc::clone(app), Arc::clone(hub));
+    tasks.reconciler("jobs.directives", REPAIR, wanted.clone(), move || {
+        let (app, hub) = (Arc::clone(&with), Arc::clone(&to));
+        async move { directives::pass(&app, &hub).await }
+    });
+    let mut heard = app.db.listen(jobs::DIRECTIVES);
+    tasks.server("jobs.directives.heard", |stop| async move {
+        loop {
+            tokio::select! {
+                () = stop.asked() => return Ok::<(), RunnerError>(()),
+                () = heard.woken() => wanted.wake(),
+            }
+        }
+    });
+    let mut changed = app.db.listen(runs::CHANGED);
+    let with = Arc::clone(app);
+    tasks.server("runs.changed.heard", |stop| async move {
+        loop {
+            tokio::select! {
+                () = stop.asked() => return Ok::<(), RunnerError>(()),
+                () = changed.woken() => with.signals.dispatch.wake(),
+            }
+        }
+    });
+}
+
+/// Why a gateway can't be started.
+#[derive(Debug, thiserror::Error)]
+pub enum BindError {
+    #[error("the runner authority can't be used")]
+    Authority(#[from] RunnerError),
+    #[error("the runner gateway can't be bound")]
+    Gateway(#[from] GatewayError),
+    #[error("running jobs can't be read")]
+    Jobs(#[from] runs::RunError),
+}

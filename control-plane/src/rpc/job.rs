@@ -1,0 +1,256 @@
+//! What a runner is given when it takes a job.
+
+use chrono::TimeDelta;
+use domain::ids::JobId;
+use domain::job::JobKind;
+use domain::workspace::VariableCategory;
+use protocol::v1::{
+    ApplyWork, ExecutionSettings, FetchWork, Job as WireJob, PlanWork, RenewCredentialsResponse,
+    TerraformSettings, Variable, job,
+};
+
+use super::service::Caller;
+use crate::app::App;
+use crate::iam;
+use crate::problem::Fault;
+use crate::runs::jobs::{self, Taken};
+use crate::runs::{self, RunError, configuration};
+use crate::{state, tenancy, variables, workspaces};
+
+type Result<T> = std::result::Result<T, RunError>;
+
+/// Takes the lease and puts together all that the job needs, in one transaction.
+///
+/// # Errors
+/// [`RunError::StaleEpoch`] when the offer is no longer the runner's.
+pub(super) async fn take(app: &App, caller: &Caller, id: &JobId, epoch: i64) -> Result<WireJob> {
+    let tenant = &caller.tenant;
+    let current = current_state(app, caller, id).await?;
+    let mut tx = app.db.begin().await?;
+    let taken = jobs::acknowledge(app, &mut tx, tenant, &caller.runner, id, epoch).await?;
+    let journal = app
+        .keys
+        .journal_key(&mut tx, tenant, app.clock.now())
+        .await?;
+    let work = match taken.job.kind {
+        JobKind::Fetch => job::Work::Fetch(fetch_work(app, &mut tx, caller, &taken).await?),
+        JobKind::Plan => {
+            let terraform = terraform(app, &mut tx, caller, &taken, &current).await?;
+            job::Work::Plan(PlanWork {
+                terraform: Some(terraform),
+            })
+        }
+        JobKind::Apply => {
+            let terraform = terraform(app, &mut tx, caller, &taken, &current).await?;
+            let plan = taken.run.plan_result.clone().unwrap_or_default();
+            job::Work::Apply(ApplyWork {
+                terraform: Some(terraform),
+                plan_state_mode: plan.state_mode,
+                terraform_version: plan.terraform_version,
+            })
+        }
+    };
+    let project = tenancy::find_project(
+        &mut tx,
+        tenant,
+        &taken.workspace.environment_id,
+        Some(&taken.workspace.project_id),
+    )
+    .await?;
+    let settings = &taken.workspace.settings;
+    let job = WireJob {
+        id: taken.job.id.to_string(),
+        epoch: taken.job.epoch.unsigned_abs(),
+        kind: taken.job.kind.to_string(),
+        run_id: taken.run.id.to_string(),
+        workspace_id: taken.workspace.id.to_string(),
+        workspace_name: taken.workspace.name.clone(),
+        environment_name: taken.workspace.environment_name.clone(),
+        project_name: project.map(|it| it.name).unwrap_or_default(),
+        account_id: tenant.account().to_string(),
+        journal_public_key: journal.public_key.into(),
+        journal_key_id: journal.id,
+        timeout_seconds: app.installation.timing.run_timeout,
+        execution: Some(ExecutionSettings {
+            executor: settings.executor.clone(),
+            image: settings.image.clone(),
+            ..ExecutionSettings::default()
+        }),
+        work: Some(work),
+    };
+    tx.commit().await?;
+    Ok(job)
+}
+
+/// The facts of the state that the job starts from.
+struct CurrentState {
+    serial: i64,
+    lineage: String,
+    size: u64,
+}
+
+async fn current_state(app: &App, caller: &Caller, id: &JobId) -> Result<CurrentState> {
+    let none = CurrentState {
+        serial: -1,
+        lineage: String::new(),
+        size: 0,
+    };
+    let mut conn = app.db.acquire().await?;
+    let job = jobs::find(&mut conn, &caller.tenant, id)
+        .await?
+        .ok_or(RunError::StaleEpoch)?;
+    drop(conn);
+    let found = state::open_current(app, &caller.tenant, &job.workspace_id)
+        .await
+        .map_err(RunError::from)?;
+    Ok(found.map_or(none, |(version, object)| CurrentState {
+        serial: version.serial,
+        lineage: version.lineage,
+        size: object.size(),
+    }))
+}
+
+async fn fetch_work(
+    app: &App,
+    tx: &mut db::Tx,
+    caller: &Caller,
+    taken: &Taken,
+) -> Result<FetchWork> {
+    let git = taken.workspace.git.clone().ok_or_else(|| {
+        RunError::invalid_relationship("workspace", "it is bound to no repository any more")
+    })?;
+    let token = workspaces::git_token(app, tx, &caller.tenant, &taken.workspace.id).await?;
+    let version =
+        configuration::find(tx, &caller.tenant, &taken.run.configuration_version_id).await?;
+    let commit = version
+        .and_then(|it| it.git)
+        .map(|it| it.commit)
+        .unwrap_or_default();
+    Ok(FetchWork {
+        configuration_version_id: taken.run.configuration_version_id.to_string(),
+        url: git.url,
+        reference: git.reference,
+        commit,
+        username: git.username,
+        token: token.map(|it| it.expose().clone()).unwrap_or_default(),
+        ca_pem: git.ca_pem.unwrap_or_default().into_bytes().into(),
+        submodules: git.submodules,
+        directory: String::new(),
+    })
+}
+
+/// How long a run's token is good for without being renewed.
+fn token_life(app: &App) -> TimeDelta {
+    TimeDelta::seconds(app.installation.timing.run_timeout.into()) + TimeDelta::hours(1)
+}
+
+async fn terraform(
+    app: &App,
+    tx: &mut db::Tx,
+    caller: &Caller,
+    taken: &Taken,
+    current: &CurrentState,
+) -> Result<TerraformSettings> {
+    let (run, workspace) = (&taken.run, &taken.workspace);
+    let expires = app.clock.now() + token_life(app);
+    let token = iam::issue_run_token(
+        tx,
+        &caller.tenant,
+        &run.id,
+        &taken.job.id,
+        taken.job.epoch,
+        expires,
+    )
+    .await?;
+    let settings = workspace.settings.clone();
+    let request = run.request.clone();
+    Ok(TerraformSettings {
+        engine: settings.engine.to_string(),
+        version: request
+            .terraform_version
+            .unwrap_or(settings.terraform_version),
+        working_directory: settings.working_directory,
+        run_token: token.text.expose().clone(),
+        api_host: api_host(app),
+        variables: variables_of(app, tx, caller, taken).await?,
+        targets: request.target_addrs,
+        replaces: request.replace_addrs,
+        refresh: request.refresh,
+        refresh_only: request.refresh_only,
+        destroy: request.is_destroy,
+        generate_config: request.allow_config_generation,
+        state_mode: settings.state_mode,
+        current_state_bytes: current.size,
+        current_serial: current.serial,
+        current_lineage: current.lineage.clone(),
+        log_format: if request.structured_log {
+            "structured"
+        } else {
+            "text"
+        }
+        .to_owned(),
+        parallelism: 0,
+        invoke_actions: Vec::new(),
+    })
+}
+
+fn api_host(app: &App) -> String {
+    let url = &app.installation.public_url;
+    let host = url.host_str().unwrap_or("localhost");
+    url.port()
+        .map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
+}
+
+/// In rising precedence: the workspace's, then those given for the run.
+async fn variables_of(
+    app: &App,
+    tx: &mut db::Tx,
+    caller: &Caller,
+    taken: &Taken,
+) -> Result<Vec<Variable>> {
+    let workspace = variables::effective(app, tx, &caller.tenant, &taken.workspace.id)
+        .await
+        .map_err(|_| Fault::Unreadable {
+            what: "the workspace's variables",
+        })?;
+    let own = workspace.into_iter().map(|it| Variable {
+        environment: it.category == VariableCategory::Environment,
+        key: it.key,
+        value: it.value.expose().clone(),
+        hcl: it.hcl,
+        sensitive: it.sensitive,
+        origin: "workspace".to_owned(),
+    });
+    let given = runs::variables_of(app, tx, &caller.tenant, &taken.run.id).await?;
+    let given = given.into_iter().map(|it| Variable {
+        environment: false,
+        key: it.key,
+        value: it.value,
+        hcl: true,
+        sensitive: false,
+        origin: "run".to_owned(),
+    });
+    Ok(own.chain(given).collect())
+}
+
+/// A new token for a job that is still the runner's.
+///
+/// # Errors
+/// [`RunError::StaleEpoch`].
+pub(super) async fn fresh_credentials(
+    app: &App,
+    caller: &Caller,
+    id: &JobId,
+    epoch: i64,
+) -> Result<RenewCredentialsResponse> {
+    let expires = app.clock.now() + token_life(app);
+    let mut tx = app.db.begin().await?;
+    let job = jobs::check_lease(&mut tx, &caller.tenant, &caller.runner, id, epoch).await?;
+    let token =
+        iam::issue_run_token(&mut tx, &caller.tenant, &job.run_id, id, epoch, expires).await?;
+    tx.commit().await?;
+    Ok(RenewCredentialsResponse {
+        run_token: token.text.expose().clone(),
+        expires_at: expires.timestamp(),
+    })
+}

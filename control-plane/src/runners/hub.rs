@@ -1,0 +1,239 @@
+//! Who is connected to this process: one lease stream per runner, its free slots, and what is to be
+//! told to it.
+//!
+//! A slot of the queue and a waker per runner, not a channel: an idle channel would hold kilobytes,
+//! ten thousand times.
+
+use std::collections::{HashMap, VecDeque};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Context, Poll, Waker};
+
+use domain::ids::{AccountId, RunnerId, RunnerPoolId};
+use futures::Stream;
+use parking_lot::Mutex;
+use protocol::v1::LeaseEvent;
+use tonic::Status;
+
+use super::presence::{Presence, PresenceWriter};
+
+/// Events that wait to be sent to one runner at most; more means that it doesn't read.
+const MAX_WAITING: usize = 256;
+
+#[derive(Default)]
+struct Mailbox {
+    events: VecDeque<LeaseEvent>,
+    waker: Option<Waker>,
+    closed: bool,
+}
+
+struct Entry {
+    lease: u64,
+    pool: RunnerPoolId,
+    account: AccountId,
+    free: u32,
+    /// Whether it stands in its pool's queue of free runners.
+    listed: bool,
+    mailbox: Arc<Mutex<Mailbox>>,
+}
+
+#[derive(Default)]
+struct Inner {
+    runners: HashMap<RunnerId, Entry>,
+    /// Runners with free slots, by pool, in the order in which they became free.
+    free: HashMap<RunnerPoolId, VecDeque<RunnerId>>,
+}
+
+/// The connected runners of this process.
+pub struct Hub {
+    inner: Mutex<Inner>,
+    next: AtomicU64,
+    presence: PresenceWriter,
+}
+
+impl Hub {
+    pub fn new(presence: PresenceWriter) -> Arc<Self> {
+        Arc::new(Self {
+            inner: Mutex::default(),
+            next: AtomicU64::new(1),
+            presence,
+        })
+    }
+
+    /// Opens a runner's lease stream; an older one of the same runner ends.
+    pub fn open(
+        self: &Arc<Self>,
+        runner: &RunnerId,
+        account: &AccountId,
+        pool: &RunnerPoolId,
+        free: u32,
+    ) -> LeaseStream {
+        let lease = self.next.fetch_add(1, Ordering::Relaxed);
+        let mailbox = Arc::new(Mutex::new(Mailbox::default()));
+        let entry = Entry {
+            lease,
+            pool: pool.clone(),
+            account: account.clone(),
+            free,
+            listed: false,
+            mailbox: Arc::clone(&mailbox),
+        };
+        let mut inner = self.inner.lock();
+        if let Some(old) = inner.runners.insert(runner.clone(), entry) {
+            close(&old.mailbox);
+        }
+        inner.list_if_free(runner);
+        LeaseStream {
+            hub: Arc::clone(self),
+            runner: runner.clone(),
+            lease,
+            mailbox,
+        }
+    }
+
+    /// Notes how many jobs a runner can take now.
+    pub fn set_free(&self, runner: &RunnerId, free: u32) {
+        let mut inner = self.inner.lock();
+        let Some(entry) = inner.runners.get_mut(runner) else {
+            return;
+        };
+        entry.free = free;
+        inner.list_if_free(runner);
+    }
+
+    /// The pools that have a free runner here.
+    pub fn pools_with_room(&self) -> Vec<RunnerPoolId> {
+        let inner = self.inner.lock();
+        inner
+            .free
+            .iter()
+            .filter(|(_, queue)| !queue.is_empty())
+            .map(|(pool, _)| pool.clone())
+            .collect()
+    }
+
+    /// Takes one slot of the pool's longest-waiting free runner.
+    pub fn take_slot(&self, pool: &RunnerPoolId) -> Option<RunnerId> {
+        let mut inner = self.inner.lock();
+        loop {
+            let runner = inner.free.get_mut(pool)?.pop_front()?;
+            let Some(entry) = inner.runners.get_mut(&runner) else {
+                continue;
+            };
+            entry.listed = false;
+            if entry.free == 0 || entry.pool != *pool {
+                continue;
+            }
+            entry.free -= 1;
+            inner.list_if_free(&runner);
+            return Some(runner);
+        }
+    }
+
+    /// Gives back what [`Hub::take_slot`] took.
+    pub fn give_back(&self, runner: &RunnerId) {
+        let mut inner = self.inner.lock();
+        let Some(entry) = inner.runners.get_mut(runner) else {
+            return;
+        };
+        entry.free += 1;
+        inner.list_if_free(runner);
+    }
+
+    /// Sends an event; whether the runner is connected here.
+    pub fn send(&self, runner: &RunnerId, event: LeaseEvent) -> bool {
+        let inner = self.inner.lock();
+        let Some(entry) = inner.runners.get(runner) else {
+            return false;
+        };
+        let mut mailbox = entry.mailbox.lock();
+        if mailbox.closed || mailbox.events.len() >= MAX_WAITING {
+            return false;
+        }
+        mailbox.events.push_back(event);
+        if let Some(waker) = mailbox.waker.take() {
+            waker.wake();
+        }
+        true
+    }
+
+    /// The connected runners with their accounts.
+    pub fn connected(&self) -> Vec<(RunnerId, AccountId)> {
+        let inner = self.inner.lock();
+        inner
+            .runners
+            .iter()
+            .map(|(id, entry)| (id.clone(), entry.account.clone()))
+            .collect()
+    }
+
+    pub fn len(&self) -> usize {
+        self.inner.lock().runners.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+impl Inner {
+    fn list_if_free(&mut self, runner: &RunnerId) {
+        let Some(entry) = self.runners.get_mut(runner) else {
+            return;
+        };
+        if entry.free > 0 && !entry.listed {
+            entry.listed = true;
+            self.free
+                .entry(entry.pool.clone())
+                .or_default()
+                .push_back(runner.clone());
+        }
+    }
+}
+
+fn close(mailbox: &Mutex<Mailbox>) {
+    let mut mailbox = mailbox.lock();
+    mailbox.closed = true;
+    if let Some(waker) = mailbox.waker.take() {
+        waker.wake();
+    }
+}
+
+/// What one runner is told, until it goes.
+pub struct LeaseStream {
+    hub: Arc<Hub>,
+    runner: RunnerId,
+    lease: u64,
+    mailbox: Arc<Mutex<Mailbox>>,
+}
+
+impl Stream for LeaseStream {
+    type Item = Result<LeaseEvent, Status>;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let mut mailbox = self.mailbox.lock();
+        if let Some(event) = mailbox.events.pop_front() {
+            return Poll::Ready(Some(Ok(event)));
+        }
+        if mailbox.closed {
+            return Poll::Ready(None);
+        }
+        mailbox.waker = Some(cx.waker().clone());
+        Poll::Pending
+    }
+}
+
+impl Drop for LeaseStream {
+    fn drop(&mut self) {
+        let mut inner = self.hub.inner.lock();
+        if inner
+            .runners
+            .get(&self.runner)
+            .is_some_and(|entry| entry.lease == self.lease)
+        {
+            inner.runners.remove(&self.runner);
+            self.hub.presence.note(Presence::Gone(self.runner.clone()));
+        }
+    }
+}

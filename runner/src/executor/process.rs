@@ -1,0 +1,280 @@
+//! Steps as processes of this machine.
+//!
+//! The supervisor leads a session of its own, so that neither a signal to the runner's group nor
+//! the runner's end reaches it. With bubblewrap it also has its own view of processes and files.
+
+use std::collections::BTreeSet;
+use std::io;
+use std::ops::Range;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+use step::{Bubblewrap, Sandbox};
+
+use super::{
+    Answer, Execution, Executor, ExecutorError, SandboxChoice, SandboxLevel, Start, Surroundings,
+};
+use crate::job::StepDir;
+use crate::machine::Machine;
+
+/// Processes a step may have unless its job says otherwise.
+const PROCESSES: u64 = 1024;
+
+/// The executor of processes.
+pub struct ProcessExecutor {
+    supervisor: PathBuf,
+    machine: Machine,
+    level: SandboxLevel,
+    /// The users that steps run as when the runner is root: one per step at a time.
+    users: Range<u32>,
+    uids: Mutex<BTreeSet<u32>>,
+    children: Arc<Mutex<Vec<std::process::Child>>>,
+}
+
+impl ProcessExecutor {
+    /// # Errors
+    /// When the operator's choice can't be met on this machine; the sentence says why.
+    pub fn new(
+        supervisor: PathBuf,
+        machine: Machine,
+        choice: SandboxChoice,
+        data: &Path,
+    ) -> Result<Self, String> {
+        let best = machine.best_level();
+        let level = match choice {
+            SandboxChoice::Auto => best,
+            SandboxChoice::Exactly(level) if level <= best => level,
+            SandboxChoice::Exactly(level) => {
+                return Err(format!(
+                    "this machine can't give a {} sandbox, only {}: {}",
+                    level.name(),
+                    best.name(),
+                    machine.what_is_missing()
+                ));
+            }
+        };
+        Ok(Self {
+            supervisor,
+            machine,
+            level,
+            users: crate::machine::users_for(data),
+            uids: Mutex::default(),
+            children: Arc::default(),
+        })
+    }
+
+    pub fn level(&self) -> SandboxLevel {
+        self.level
+    }
+
+    pub fn machine(&self) -> &Machine {
+        &self.machine
+    }
+
+    fn take_uid(&self) -> Option<u32> {
+        if !self.machine.is_root || self.level == SandboxLevel::None {
+            return None;
+        }
+        let mut taken = self.uids.lock();
+        let uid = self.users.clone().find(|uid| !taken.contains(uid))?;
+        taken.insert(uid);
+        Some(uid)
+    }
+
+    /// In namespaces of its own where the machine can do that, else as it is.
+    fn command(&self, start: &Start) -> Command {
+        let step = start.step.path();
+        match &self.machine.bubblewrap {
+            Some(program) if self.level == SandboxLevel::Strong => {
+                let argv = Bubblewrap {
+                    program: program.clone(),
+                    supervisor: self.supervisor.clone(),
+                    step_directory: step.to_owned(),
+                    read_only: start.read_only.clone(),
+                    read_write: Vec::new(),
+                    no_network: start.settings.network == "none",
+                }
+                .argv();
+                let mut command = Command::new(&argv[0]);
+                command.args(&argv[1..]);
+                command
+            }
+            Some(_) | None => {
+                let mut command = Command::new(&self.supervisor);
+                command.arg(step);
+                command
+            }
+        }
+    }
+}
+
+impl Executor for ProcessExecutor {
+    fn name(&self) -> &'static str {
+        "process"
+    }
+
+    fn surroundings(&self, start: &Start) -> Result<Surroundings, ExecutorError> {
+        let wanted: SandboxLevel = start
+            .settings
+            .minimum_sandbox
+            .parse()
+            .map_err(ExecutorError::Refused)?;
+        if wanted > self.level {
+            return Err(ExecutorError::Refused(format!(
+                "the pool demands a {} sandbox and this runner gives {}",
+                wanted.name(),
+                self.level.name()
+            )));
+        }
+        if start.settings.refuse_reachable_metadata && !self.machine.metadata_blocked {
+            return Err(ExecutorError::Refused(
+                "the cloud metadata address is not blocked on this runner, and the pool demands it"
+                    .to_owned(),
+            ));
+        }
+        let uid = self.take_uid();
+        let on = self.level > SandboxLevel::None;
+        let asked = u64::from(start.settings.process_limit);
+        Ok(Surroundings {
+            sandbox: Sandbox {
+                uid,
+                gid: uid,
+                landlock: on && self.machine.landlock,
+                seccomp: on && self.machine.seccomp,
+                rlimits: on,
+                read_only: start.read_only.clone(),
+                read_write: Vec::new(),
+            },
+            // The supervisor, which stays root, gives the step's user what it may write.
+            owner: None,
+            memory_bytes: start.settings.memory_bytes,
+            processes: if asked == 0 { PROCESSES } else { asked },
+            path: crate::machine::SEARCH_PATH.to_owned(),
+            terraform: None,
+        })
+    }
+
+    fn start<'a>(&'a self, start: &'a Start) -> Answer<'a, Execution> {
+        Box::pin(async move {
+            let mut command = self.command(start);
+            command
+                .env_clear()
+                .current_dir("/")
+                .stdin(Stdio::null())
+                .stdout(Stdio::null());
+            command.stderr(supervisor_log(&start.step).map_err(io_error("opening its log"))?);
+            let child = detached(command).map_err(io_error("starting the supervisor"))?;
+            let execution = Execution::Process {
+                pid: child.id(),
+                uid: read_uid(&start.step),
+            };
+            self.children.lock().push(child);
+            Ok(execution)
+        })
+    }
+
+    fn never_began<'a>(
+        &'a self,
+        execution: &'a Execution,
+        step: &'a StepDir,
+    ) -> Answer<'a, Option<String>> {
+        Box::pin(async move {
+            let Execution::Process { pid, .. } = execution else {
+                return Ok(None);
+            };
+            let mut children = self.children.lock();
+            let Some(child) = children.iter_mut().find(|it| it.id() == *pid) else {
+                return Ok(None);
+            };
+            let ended = child
+                .try_wait()
+                .map_err(io_error("waiting for the supervisor"))?;
+            Ok(ended.map(|status| {
+                let said = first_line(step).unwrap_or_default();
+                format!("The supervisor ended before it began ({status}). {said}")
+            }))
+        })
+    }
+
+    fn ended_for_memory<'a>(&'a self, _execution: &'a Execution) -> Answer<'a, bool> {
+        Box::pin(async { Ok(false) })
+    }
+
+    fn found(&self, execution: &Execution) {
+        match execution {
+            Execution::Process { uid, .. } => self.uids.lock().extend(*uid),
+            Execution::Docker { .. } => {}
+        }
+    }
+
+    fn remove<'a>(&'a self, _: &'a str, execution: Option<&'a Execution>) -> Answer<'a, ()> {
+        Box::pin(async move {
+            let Some(Execution::Process { uid, .. }) = execution else {
+                return Ok(());
+            };
+            reap(&self.children);
+            if let Some(uid) = uid {
+                // What a step has left running under its own user has no owner any more.
+                crate::machine::kill_all_of(*uid);
+                self.uids.lock().remove(uid);
+            }
+            Ok(())
+        })
+    }
+}
+
+fn io_error(what: &'static str) -> impl FnOnce(io::Error) -> ExecutorError {
+    move |source| ExecutorError::Io { what, source }
+}
+
+/// In a session of its own, so that it gets neither the terminal's signals nor the runner's.
+#[expect(
+    unsafe_code,
+    reason = "setsid between fork and exec; it is async-signal-safe"
+)]
+fn detached(mut command: Command) -> io::Result<std::process::Child> {
+    // SAFETY: only setsid(2) is called in the child before exec.
+    unsafe {
+        command.pre_exec(|| {
+            rustix::process::setsid()
+                .map(|_| ())
+                .map_err(io::Error::from)
+        });
+    }
+    command.spawn()
+}
+
+fn supervisor_log(step: &StepDir) -> io::Result<Stdio> {
+    step.write("supervisor.log", b"", 0o600)?;
+    let options = cap_std::fs::OpenOptions::new().append(true).to_owned();
+    Ok(Stdio::from(
+        step.dir().open_with("supervisor.log", &options)?.into_std(),
+    ))
+}
+
+/// What the supervisor complained of first.
+fn first_line(step: &StepDir) -> Option<String> {
+    use std::io::Read;
+    let mut text = String::new();
+    step.open("supervisor.log")
+        .ok()?
+        .take(1000)
+        .read_to_string(&mut text)
+        .ok()?;
+    text.lines().next().map(str::to_owned)
+}
+
+/// The user that a step's specification names.
+fn read_uid(step: &StepDir) -> Option<u32> {
+    let spec: step::Spec = step.read_json(step::files::SPEC).ok().flatten()?;
+    spec.sandbox.uid
+}
+
+fn reap(children: &Mutex<Vec<std::process::Child>>) {
+    children
+        .lock()
+        .retain_mut(|child| matches!(child.try_wait(), Ok(None)));
+}

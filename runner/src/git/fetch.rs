@@ -1,0 +1,205 @@
+//! Resolves a reference, fetches its commit, and packs the commit's tree.
+
+use std::io::Write;
+use std::path::Path;
+
+use git2::{Direction, FetchOptions, Oid, Remote, Repository};
+
+use super::Connection;
+use super::pack_tree::pack_tree;
+use super::transport::Registered;
+use crate::http_client::ClientError;
+
+/// What to fetch.
+#[derive(Debug, Clone)]
+pub struct Wanted {
+    /// Branch, tag or commit; empty: the repository's default branch.
+    pub reference: String,
+    /// Pinned commit; empty: whatever the reference is now.
+    pub commit: String,
+    pub submodules: bool,
+}
+
+/// What was fetched.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fetched {
+    pub commit: String,
+    pub author: String,
+    pub message: String,
+    /// Empty if the reference was no branch.
+    pub branch: String,
+}
+
+/// Why nothing was fetched.
+#[derive(Debug, thiserror::Error)]
+pub enum FetchError {
+    #[error("the repository's address must begin with https:// and carry no credentials")]
+    Address,
+    #[error("repositories over SSH are not fetched by this runner; use the https address")]
+    Ssh,
+    #[error(transparent)]
+    Client(#[from] ClientError),
+    #[error("the repository has no branch, tag or commit {0:?}")]
+    NoReference(String),
+    #[error("the repository has no commit {0} any more")]
+    NoCommit(String),
+    #[error("{0}")]
+    Host(String),
+    #[error("the repository has submodules ({0}), which this runner does not fetch")]
+    Submodules(String),
+    #[error("git: {0}")]
+    Git(#[from] git2::Error),
+    #[error("the archive could not be written")]
+    Write(#[from] std::io::Error),
+}
+
+/// Fetches into `scratch`, an empty directory, and writes the tree to `out` as tar. Blocks; must
+/// not be called on a runtime's own thread.
+///
+/// # Errors
+/// [`FetchError`].
+pub fn fetch<W: Write>(
+    connection: Connection,
+    runtime: tokio::runtime::Handle,
+    wanted: &Wanted,
+    scratch: &Path,
+    out: W,
+) -> Result<(Fetched, W), FetchError> {
+    let registered = Registered::new(connection, runtime);
+    let result = fetch_over(&registered, wanted, scratch, out);
+    match (result, registered.failure.take()) {
+        (Err(FetchError::Git(_)), Some(sentence)) => Err(FetchError::Host(sentence)),
+        (result, _) => result,
+    }
+}
+
+fn fetch_over<W: Write>(
+    registered: &Registered,
+    wanted: &Wanted,
+    scratch: &Path,
+    out: W,
+) -> Result<(Fetched, W), FetchError> {
+    let repository = Repository::init_bare(scratch)?;
+    let mut remote = repository.remote_anonymous(&registered.url())?;
+    let target = resolve(&mut remote, wanted)?;
+    download(&repository, registered, &target)?;
+    let commit = repository
+        .find_object(target.id, None)
+        .and_then(|object| object.peel_to_commit())
+        .map_err(|_| FetchError::NoCommit(target.id.to_string()))?;
+    let out = pack_tree(&repository, &commit.tree()?, wanted.submodules, out)?;
+    let author = commit.author();
+    let fetched = Fetched {
+        commit: commit.id().to_string(),
+        author: String::from_utf8_lossy(author.name_bytes()).into_owned(),
+        message: String::from_utf8_lossy(commit.message_bytes()).into_owned(),
+        branch: target.branch,
+    };
+    Ok((fetched, out))
+}
+
+struct Target {
+    id: Oid,
+    /// The reference's full name, where it has one: the way to a commit that the host does not give
+    /// out by itself.
+    reference: String,
+    branch: String,
+}
+
+fn resolve(remote: &mut Remote<'_>, wanted: &Wanted) -> Result<Target, FetchError> {
+    let asked = wanted.reference.as_str();
+    let connection = remote.connect_auth(Direction::Fetch, None, None)?;
+    let heads = connection.list()?;
+    let names = [
+        asked.to_owned(),
+        format!("refs/heads/{asked}"),
+        format!("refs/tags/{asked}"),
+    ];
+    let names = if asked.is_empty() {
+        vec!["HEAD".to_owned()]
+    } else {
+        names.to_vec()
+    };
+    let found = names
+        .iter()
+        .find_map(|name| heads.iter().find(|head| head.name() == name));
+    let pinned = Oid::from_str(if wanted.commit.is_empty() {
+        asked
+    } else {
+        &wanted.commit
+    });
+    let is_whole = |id: &Oid| id.to_string().len() == 40;
+    match (found, pinned) {
+        (Some(head), pinned) => {
+            let name = head.name().to_owned();
+            let branch = if name == "HEAD" {
+                head.symref_target().unwrap_or_default().to_owned()
+            } else {
+                name.clone()
+            };
+            let branch = branch
+                .strip_prefix("refs/heads/")
+                .unwrap_or_default()
+                .to_owned();
+            let id = if wanted.commit.is_empty() {
+                head.oid()
+            } else {
+                pinned?
+            };
+            Ok(Target {
+                id,
+                reference: name,
+                branch,
+            })
+        }
+        (None, Ok(id)) if is_whole(&id) && asked_is_commit(wanted) => Ok(Target {
+            id,
+            reference: String::new(),
+            branch: String::new(),
+        }),
+        (None, _) => Err(FetchError::NoReference(asked.to_owned())),
+    }
+}
+
+fn asked_is_commit(wanted: &Wanted) -> bool {
+    let text = if wanted.commit.is_empty() {
+        &wanted.reference
+    } else {
+        &wanted.commit
+    };
+    text.len() == 40 && text.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
+/// The commit alone; if the host does not give it out by its id, everything behind the reference.
+fn download(
+    repository: &Repository,
+    registered: &Registered,
+    target: &Target,
+) -> Result<(), FetchError> {
+    let alone = format!("+{}:refs/terrane/commit", target.id);
+    let fetched = fetch_refspec(repository, registered, &alone, 1);
+    if fetched.is_ok() && repository.find_object(target.id, None).is_ok() {
+        return Ok(());
+    }
+    if target.reference.is_empty() {
+        return Err(FetchError::NoCommit(target.id.to_string()));
+    }
+    let all = format!("+{}:refs/terrane/reference", target.reference);
+    fetch_refspec(repository, registered, &all, 0)?;
+    Ok(())
+}
+
+fn fetch_refspec(
+    repository: &Repository,
+    registered: &Registered,
+    refspec: &str,
+    depth: i32,
+) -> Result<(), git2::Error> {
+    let mut options = FetchOptions::new();
+    options.download_tags(git2::AutotagOption::None);
+    if depth > 0 {
+        options.depth(depth);
+    }
+    let mut remote = repository.remote_anonymous(&registered.url())?;
+    remote.fetch(&[refspec], Some(&mut options), None)
+}

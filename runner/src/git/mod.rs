@@ -1,0 +1,14 @@
+//! Fetching a commit from a git repository and packing its tree.
+//!
+//! libgit2 speaks git; the bytes go through the runner's own HTTP client ([`transport`]), so that
+//! each connection has its own authorities, proxy and credentials, and no OpenSSL is linked. The
+//! tree is packed straight from the object database: nothing is ever checked out, so no hook, filter
+//! or path of the repository can do anything here.
+
+mod connection;
+mod fetch;
+mod pack_tree;
+mod transport;
+
+pub use connection::Connection;
+pub use fetch::{FetchError, Fetched, Wanted, fetch};

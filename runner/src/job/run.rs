@@ -1,0 +1,395 @@
+//! A job's way through its stages.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use protocol::v1::complete_request::Outcome;
+use protocol::v1::{CompleteRequest, job};
+use tokio::sync::watch;
+
+use super::directory::Stage;
+use super::finish_plan::{chain, finish_plan};
+use super::outcome::{apply_summary, operations, outcome_of, report, sentence};
+use super::prepare::prepare;
+use super::watch_step::{Ended, watch_step};
+use super::{Context, JobDirectory, Wanted, logs, progress};
+use crate::executor::{Execution, Executor};
+use crate::logs::source::{StepEnd, StepProgress};
+use crate::state::{Label, bring_home, found, sync_snapshots};
+use crate::wire::{Lane, Refused};
+
+/// Runs a job from wherever its directory says it is, to its acknowledged end. Returns when the
+/// directory is gone, or when the runner stops.
+pub async fn run_job(
+    context: Arc<Context>,
+    mut directory: JobDirectory,
+    mut wanted: watch::Receiver<Wanted>,
+) {
+    let id = directory.job.id.clone();
+    tracing::info!(job = %id, kind = %directory.job.kind, stage = ?directory.record.stage, "job");
+    let report = if matches!(directory.job.work, Some(job::Work::Fetch(_))) {
+        super::fetch::fetch(&context, &mut directory, &mut wanted).await
+    } else {
+        run_step(&context, &mut directory, &mut wanted).await
+    };
+    let ended = match report {
+        Ok(report) => complete(&context, &mut directory, report, &mut wanted).await,
+        Err(refused) => Err(refused),
+    };
+    if matches!(ended, Err(Refused::Stopping)) {
+        return;
+    }
+    for executor in context.executors.all() {
+        if let Err(error) = executor
+            .remove(&id, directory.record.execution.as_ref())
+            .await
+        {
+            tracing::warn!(job = %id, %error, "what is left of the step could not be removed");
+        }
+    }
+    if let Err(error) = directory.remove() {
+        tracing::warn!(job = %id, %error, "the job's directory could not be removed");
+    }
+    tracing::info!(job = %id, "job over");
+}
+
+/// Plan or apply: prepare, start, watch, and make the report.
+async fn run_step(
+    context: &Context,
+    directory: &mut JobDirectory,
+    wanted: &mut watch::Receiver<Wanted>,
+) -> Result<CompleteRequest, Refused> {
+    if directory.record.stage == Stage::Preparing && directory.record.failure.is_none() {
+        prepare_and_start(context, directory, wanted).await;
+    }
+    let (progress, seen) = watch::channel(StepProgress::default());
+    let logs = logs::send_logs(context, directory, seen.clone());
+    let told = progress::tell_progress(context, directory, seen.clone());
+    let body = watch_and_report(context, directory, wanted, &progress);
+    let both = async {
+        // Boxed: each holds a whole conversation.
+        let (_, report) = tokio::join!(Box::pin(logs), Box::pin(body));
+        report
+    };
+    tokio::select! {
+        report = both => report,
+        never = told => match never {},
+    }
+}
+
+/// Enters [`Stage::Running`], or notes why that was not possible.
+async fn prepare_and_start(
+    context: &Context,
+    directory: &mut JobDirectory,
+    wanted: &mut watch::Receiver<Wanted>,
+) {
+    let settings = directory.job.execution.clone().unwrap_or_default();
+    let result = async {
+        let executor = context
+            .executors
+            .choose(&settings.executor)
+            .map_err(|e| e.to_string())?;
+        let prepared = tokio::select! {
+            prepared = Box::pin(prepare(context, directory, &*executor)) => prepared,
+            () = until_canceled(wanted) => {
+                directory.record.canceled = true;
+                return Err("The run was canceled before it began.".to_owned());
+            }
+        };
+        let prepared = prepared.map_err(|error| chain(&error))?;
+        directory
+            .enter(Stage::Running)
+            .map_err(|error| chain(&error))?;
+        let execution = executor
+            .start(&prepared.start)
+            .await
+            .map_err(|e| chain(&e))?;
+        directory.record.execution = Some(execution);
+        directory.save().map_err(|error| chain(&error))
+    }
+    .await;
+    if let Err(failure) = result
+        && directory.record.execution.is_none()
+    {
+        directory.record.failure = Some(failure);
+    }
+}
+
+async fn until_canceled(wanted: &mut watch::Receiver<Wanted>) {
+    if wanted
+        .wait_for(|wanted| *wanted != Wanted::Continue)
+        .await
+        .is_err()
+    {
+        std::future::pending::<()>().await;
+    }
+}
+
+/// Follows the step to its end and brings everything home but the logs.
+async fn watch_and_report(
+    context: &Context,
+    directory: &mut JobDirectory,
+    wanted: &mut watch::Receiver<Wanted>,
+    progress: &watch::Sender<StepProgress>,
+) -> Result<CompleteRequest, Refused> {
+    if let Some(failure) = directory.record.failure.clone() {
+        return Ok(never_started(context, directory, progress, &failure));
+    }
+    let ended = follow(context, directory, wanted, progress).await;
+    let applies = matches!(directory.job.work, Some(job::Work::Apply(_)));
+    let said = sentence(&ended, applies);
+    progress.send_modify(|it| it.end = Some(end_of(directory, &ended, &said)));
+    note(directory, Stage::Finishing);
+    let mut report = if applies {
+        apply_report(context, directory, &ended).await?
+    } else {
+        plan_report(context, directory, &ended).await
+    };
+    report
+        .terraform_version
+        .clone_from(&directory.record.terraform_version);
+    if report.error.is_empty() {
+        report.error = context.secrets_of(&directory.job).mask_text(&said);
+    }
+    match &ended {
+        Ended::Exited(exit) => {
+            report.out_of_memory = exit.out_of_memory;
+            report.timed_out = exit.timed_out;
+        }
+        Ended::Died { out_of_memory } => report.out_of_memory = *out_of_memory,
+        Ended::NeverBegan(_) => {}
+    }
+    Ok(report)
+}
+
+fn never_started(
+    context: &Context,
+    directory: &JobDirectory,
+    progress: &watch::Sender<StepProgress>,
+    failure: &str,
+) -> CompleteRequest {
+    let failure = context.secrets_of(&directory.job).mask_text(failure);
+    let canceled = directory.record.canceled;
+    let trailer = if canceled {
+        format!("\n{failure}\n")
+    } else {
+        format!("\nError: {failure}\n")
+    };
+    progress.send_modify(|it| {
+        it.end = Some(StepEnd {
+            failed: BTreeSet::new(),
+            trailer,
+        });
+    });
+    let outcome = if canceled {
+        Outcome::Canceled
+    } else {
+        Outcome::Failed
+    };
+    report(&directory.job, outcome, failure)
+}
+
+fn end_of(directory: &JobDirectory, ended: &Ended, said: &str) -> StepEnd {
+    let trailer = if said.is_empty() {
+        String::new()
+    } else {
+        format!("\n{said}\n")
+    };
+    StepEnd {
+        failed: ended.failed(&directory.record.commands),
+        trailer,
+    }
+}
+
+/// Watches the step while its state snapshots go up.
+async fn follow(
+    context: &Context,
+    directory: &mut JobDirectory,
+    wanted: &mut watch::Receiver<Wanted>,
+    progress: &watch::Sender<StepProgress>,
+) -> Ended {
+    let Ok(step) = directory.step() else {
+        return Ended::Died {
+            out_of_memory: false,
+        };
+    };
+    let execution = directory
+        .record
+        .execution
+        .clone()
+        .unwrap_or(Execution::Process { pid: 0, uid: None });
+    let executor: Arc<dyn Executor> = match context.executors.of(&execution) {
+        Ok(executor) => executor,
+        Err(error) => {
+            tracing::error!(job = %directory.job.id, %error, "the step can't be looked after");
+            return Ended::Died {
+                out_of_memory: false,
+            };
+        }
+    };
+    executor.found(&execution);
+    let (over, is_over) = watch::channel(false);
+    let watching = async {
+        let ended = watch_step(&step, &*executor, &execution, wanted, progress).await;
+        over.send_replace(true);
+        ended
+    };
+    let syncing = sync_snapshots(&context.wire, &directory.job, &step, is_over);
+    // An upload that is stuck must not keep the end from being seen.
+    let mut syncing = Box::pin(syncing);
+    let mut watching = Box::pin(watching);
+    tokio::select! {
+        ended = &mut watching => ended,
+        () = &mut syncing => watching.await,
+    }
+}
+
+async fn apply_report(
+    context: &Context,
+    directory: &JobDirectory,
+    ended: &Ended,
+) -> Result<CompleteRequest, Refused> {
+    let job = &directory.job;
+    let died = matches!(ended, Ended::Died { .. });
+    let Ok(step) = directory.step() else {
+        return Ok(report(
+            job,
+            Outcome::StateUncertain,
+            "The step's directory is gone.",
+        ));
+    };
+    let settings = super::prepare::settings_of(job)
+        .cloned()
+        .unwrap_or_default();
+    let label = Label {
+        base_serial: settings.current_serial,
+        lineage: &settings.current_lineage,
+        recovery: died,
+    };
+    let state_file = directory.record.state_file.as_deref();
+    let home = bring_home(&context.wire, job, &step, state_file, label).await;
+    let (home, unsent) = match home {
+        Ok(home) => (home, None),
+        Err(crate::wire::ArtefactError::Refused(Refused::Stopping)) => {
+            return Err(Refused::Stopping);
+        }
+        Err(error) => (crate::state::BroughtHome::default(), Some(chain(&error))),
+    };
+    let done = operations(&step).unwrap_or_default();
+    let newest = newest_in_clear(&step, state_file, &settings.current_lineage).await;
+    let broken = match ended {
+        Ended::Exited(exit) => !exit.state_whole || exit.refused_state.is_some(),
+        Ended::Died { .. } => true,
+        Ended::NeverBegan(_) => false,
+    };
+    let killed = matches!(ended, Ended::Exited(exit) if exit.outcome == step::Outcome::Killed);
+    let unrecorded = if broken || killed {
+        done.possibly_unrecorded(newest.as_ref())
+    } else {
+        Vec::new()
+    };
+    let lost_hold = killed && done.in_flight().len() > 0;
+    let uncertain =
+        broken || home.errored || unsent.is_some() || lost_hold || !unrecorded.is_empty();
+    let mut request = report(job, outcome_of(ended, true, uncertain), String::new());
+    request.apply = Some(apply_summary(&done, unrecorded));
+    if let Some(reason) = unsent {
+        request.error = format!("The state could not be uploaded: {reason}");
+    } else if let Ended::Exited(exit) = ended
+        && let Some(reason) = &exit.refused_state
+    {
+        request.error = format!("The state at the end was not taken: {reason}");
+    }
+    Ok(request)
+}
+
+async fn newest_in_clear(
+    step: &super::StepDir,
+    state_file: Option<&std::path::Path>,
+    lineage: &str,
+) -> Option<terraform::state::State> {
+    let (step, file) = (step.clone(), state_file.map(std::path::Path::to_owned));
+    let lineage = lineage.to_owned();
+    let read = tokio::task::spawn_blocking(move || {
+        let all = found(&step, file.as_deref(), &lineage);
+        let newest = all
+            .into_iter()
+            .find(|it| it.source != crate::state::Source::Journal)?;
+        terraform::state::read(std::io::BufReader::new(newest.file)).ok()
+    });
+    read.await.ok().flatten()
+}
+
+async fn plan_report(
+    context: &Context,
+    directory: &JobDirectory,
+    ended: &Ended,
+) -> CompleteRequest {
+    let job = &directory.job;
+    let outcome = outcome_of(ended, false, false);
+    let mut request = report(job, outcome, String::new());
+    if outcome != Outcome::Succeeded {
+        return request;
+    }
+    let mode = directory
+        .record
+        .state_mode
+        .unwrap_or(step::StateMode::Local);
+    match Box::pin(finish_plan(context, directory, mode)).await {
+        Ok(summary) => request.plan = Some(summary),
+        Err(error) => {
+            request = report(job, Outcome::Failed, chain(&error));
+        }
+    }
+    request
+}
+
+/// Reports until it is acknowledged. An apply whose report is refused is kept until the control
+/// plane says to forget it: its state may still be asked for.
+async fn complete(
+    context: &Context,
+    directory: &mut JobDirectory,
+    report: CompleteRequest,
+    wanted: &mut watch::Receiver<Wanted>,
+) -> Result<(), Refused> {
+    let answer = tokio::select! {
+        answer = context.wire.call(Lane::Control, |mut client| {
+            let report = report.clone();
+            async move { Ok(client.complete(report).await?.into_inner().accepted) }
+        }) => answer,
+        () = until_forgotten(wanted) => return Ok(()),
+    };
+    let applies = matches!(directory.job.work, Some(job::Work::Apply(_)));
+    match answer {
+        Ok(true) => {
+            note(directory, Stage::Over);
+            Ok(())
+        }
+        Err(Refused::Stopping) => Err(Refused::Stopping),
+        Ok(false) | Err(Refused::Stale | Refused::Status(_)) if !applies => Ok(()),
+        refused => {
+            tracing::warn!(
+                job = %directory.job.id, ?refused,
+                "the report of an apply was refused; it is kept until the control plane forgets it"
+            );
+            until_forgotten(wanted).await;
+            Ok(())
+        }
+    }
+}
+
+async fn until_forgotten(wanted: &mut watch::Receiver<Wanted>) {
+    if wanted
+        .wait_for(|wanted| *wanted == Wanted::Forget)
+        .await
+        .is_err()
+    {
+        std::future::pending::<()>().await;
+    }
+}
+
+fn note(directory: &mut JobDirectory, stage: Stage) {
+    if let Err(error) = directory.enter(stage) {
+        tracing::warn!(job = %directory.job.id, %error, "the job's record could not be written");
+    }
+}
