@@ -100,10 +100,6 @@ impl TestApp {
         self.call(Method::PATCH, path)
     }
 
-    pub(crate) fn put(&self, path: impl Into<String>) -> Call<'_> {
-        self.call(Method::PUT, path)
-    }
-
     pub(crate) fn delete(&self, path: impl Into<String>) -> Call<'_> {
         self.call(Method::DELETE, path)
     }
