@@ -65,9 +65,12 @@ pub async fn run(config: Config) -> Result<(), AppError> {
     };
     files::make_passage(&config.data).map_err(data_error)?;
     files::make_passage(&config.data.join("jobs")).map_err(data_error)?;
-    let _occupied = drain::occupy(&config.data).map_err(|source| match source.kind() {
-        io::ErrorKind::AlreadyExists => AppError::Occupied(config.data.clone()),
-        _ => data_error(source),
+    let _occupied = drain::occupy(&config.data).map_err(|source| {
+        if source.kind() == io::ErrorKind::AlreadyExists {
+            AppError::Occupied(config.data.clone())
+        } else {
+            data_error(source)
+        }
     })?;
 
     let (requests, inbox) = mpsc::unbounded_channel();

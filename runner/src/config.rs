@@ -348,7 +348,10 @@ pub fn defaults() -> Defaults {
     let program = std::env::current_exe().unwrap_or_default();
     Defaults {
         host_name: host_name.unwrap_or_else(|| "runner".to_owned()),
-        beside: program.parent().unwrap_or(Path::new(".")).to_owned(),
+        beside: program
+            .parent()
+            .unwrap_or_else(|| Path::new("."))
+            .to_owned(),
     }
 }
 

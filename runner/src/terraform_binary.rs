@@ -243,7 +243,7 @@ fn checksum_of(sums: &str, name: &str) -> Option<String> {
 }
 
 fn store(path: &Path, content: &[u8]) -> io::Result<()> {
-    let directory = path.parent().unwrap_or(Path::new("/"));
+    let directory = path.parent().unwrap_or_else(|| Path::new("/"));
     files::make_directory(directory, 0o755)?;
     let temporary = directory.join(".download");
     std::fs::write(&temporary, content)?;

@@ -9,6 +9,7 @@ mod database;
 mod dev;
 mod doctor;
 mod failure;
+mod gateway_metrics;
 mod installation;
 mod openapi;
 mod process;

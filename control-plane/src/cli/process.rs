@@ -8,6 +8,7 @@ use telemetry::metrics::Registry;
 use tokio::sync::mpsc;
 
 use super::failure::Failure;
+use super::gateway_metrics;
 use crate::app::App;
 use crate::clock::Clock;
 use crate::config::Config;
@@ -87,6 +88,7 @@ impl Process {
         };
         let api = http::router(Arc::clone(app));
         renew_gateway_certificate(&tasks, &gateway, gateway_names(config), app.clock.clone());
+        gateway_metrics::register(&self.registry, &gateway.handle())?;
         gateway.start(&tasks, api.clone());
         let routes = believe_proxies(api, config.server.trusted_proxies.clone());
         let scheme = scheme(config, &tasks).await?;

@@ -46,20 +46,25 @@ impl TestApp {
     /// With other limits than the default ones.
     pub(crate) fn with_limits(db: Db, change: impl FnOnce(&mut Limits)) -> Self {
         let directory = TempDir::new().unwrap();
-        let installation = vault::Keyring::new(InstallationKey::generate(), Vec::new());
-        let app = Arc::new(App {
-            db,
-            blobs: BlobStore::local(directory.path()).unwrap(),
-            signer: installation.signer("url"),
-            keys: Keyring::new(installation),
-            clock,
-            installation: Installation {
-                public_url: "https://terrane.test".parse().unwrap(),
-                limits: Limits::default(),
-                timing: Timing::default(),
-            },
-            signals: Signals::default(),
-        });
+        let blobs = BlobStore::local(directory.path()).unwrap();
+        let mut app = assemble(db, Clock::System, blobs);
+        change(&mut app.installation.limits);
+        Self::start(app, Some(directory))
+    }
+
+    /// With blobs in a store of the test's own.
+    pub(crate) fn with_blobs(db: Db, blobs: BlobStore) -> Self {
+        Self::start(assemble(db, Clock::System, blobs), None)
+    }
+
+    fn with_clock(db: Db, clock: Clock) -> Self {
+        let directory = TempDir::new().unwrap();
+        let blobs = BlobStore::local(directory.path()).unwrap();
+        Self::start(assemble(db, clock, blobs), Some(directory))
+    }
+
+    fn start(app: App, directory: Option<TempDir>) -> Self {
+        let app = Arc::new(app);
         Self {
             router: crate::http::router(Arc::clone(&app)),
             app,
@@ -85,6 +90,10 @@ impl TestApp {
 
     pub(crate) fn post(&self, path: impl Into<String>) -> Call<'_> {
         self.call(Method::POST, path)
+    }
+
+    pub(crate) fn put(&self, path: impl Into<String>) -> Call<'_> {
+        self.call(Method::PUT, path)
     }
 
     pub(crate) fn patch(&self, path: impl Into<String>) -> Call<'_> {

@@ -3,7 +3,7 @@
 
 use std::fs::{File, TryLockError};
 use std::io::{self, Write};
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt, chown, lchown};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt, chown, lchown};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -37,23 +37,32 @@ impl Claim {
     /// # Errors
     /// See [`Error`].
     pub(crate) fn take(root: &Root) -> Result<Self, Error> {
-        let begun = File::options()
+        let begun = root.join(files::SUPERVISOR_PID);
+        if begun.exists() {
+            return Err(Error::BegunBefore);
+        }
+        let alive = inherited_lock(&root.join(files::ALIVE))?;
+        // It gets its name when it is locked: whoever finds it unlocked takes us for dead.
+        let nameless = root.join(format!("{}.tmp", files::SUPERVISOR_PID));
+        let mut supervisor = File::options()
             .write(true)
-            .create_new(true)
+            .create(true)
+            .truncate(true)
             .mode(0o600)
-            .open(root.join(files::SUPERVISOR_PID));
-        let mut supervisor = match begun {
-            Ok(file) => file,
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-                return Err(Error::BegunBefore);
-            }
-            Err(error) => return Err(error.into()),
-        };
+            .open(&nameless)?;
         lock(&supervisor)?;
         let myself = processes::myself()?;
         write!(supervisor, "{} {}", myself.pid, myself.started)?;
         supervisor.sync_all()?;
-        let alive = inherited_lock(&root.join(files::ALIVE))?;
+        match std::fs::hard_link(&nameless, &begun) {
+            Ok(()) => {}
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                return Err(Error::BegunBefore);
+            }
+            Err(error) => return Err(error.into()),
+        }
+        std::fs::remove_file(&nameless)?;
+        File::open(root.path())?.sync_all()?;
         Ok(Self {
             _supervisor: supervisor,
             _alive: alive,
@@ -70,9 +79,9 @@ pub(crate) fn arrange(root: &Root, sandbox: &Sandbox) -> io::Result<()> {
     for name in step::files::SUPERVISOR_ONLY {
         let directory = root.join(name);
         std::fs::create_dir_all(&directory)?;
-        std::fs::set_permissions(&directory, PermissionsExt::from_mode(0o700))?;
+        restrict(&directory, 0o700)?;
     }
-    std::fs::set_permissions(root.join(files::SPEC), PermissionsExt::from_mode(0o600))?;
+    restrict(&root.join(files::SPEC), 0o600)?;
     let Some(uid) = sandbox.uid else {
         return Ok(());
     };
@@ -83,6 +92,14 @@ pub(crate) fn arrange(root: &Root, sandbox: &Sandbox) -> io::Result<()> {
     let mode = if sandbox.gid.is_some() { 0o710 } else { 0o711 };
     chown(root.path(), None, sandbox.gid)?;
     std::fs::set_permissions(root.path(), PermissionsExt::from_mode(mode))
+}
+
+/// Leaves what belongs to the runner, in a container, as the runner made it.
+fn restrict(path: &Path, mode: u32) -> io::Result<()> {
+    if path.metadata()?.uid() != rustix::process::geteuid().as_raw() {
+        return Ok(());
+    }
+    std::fs::set_permissions(path, PermissionsExt::from_mode(mode))
 }
 
 /// Follows no link.

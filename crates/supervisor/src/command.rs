@@ -133,15 +133,21 @@ impl Step {
             if looked.elapsed() >= PERIOD || periods == 0 {
                 looked = Instant::now();
                 periods = periods.wrapping_add(1).max(1);
-                output.enforce_cap()?;
+                report("the output can't be cut", output.enforce_cap());
                 match self.look(running, periods.is_multiple_of(MEMORY_PERIODS)) {
                     Action::Nothing => {}
                     // To terraform alone: its group holds providers, which it asks to stop itself.
                     Action::Interrupt => drop(kill_process(pid, Signal::INT)),
-                    Action::Kill => self.kill(command, pid)?,
+                    Action::Kill => report("the kill failed", self.kill(command, pid)),
                 }
             }
-            self.asked |= self.signals.wait(PERIOD)?;
+            match self.signals.wait(PERIOD) {
+                Ok(asked) => self.asked |= asked,
+                Err(error) => {
+                    report("signals can't be read", Err(error));
+                    std::thread::sleep(PERIOD);
+                }
+            }
         }
     }
 
@@ -197,6 +203,13 @@ impl Step {
             dies_with_supervisor: !command.writes_state,
             supervisor_pid: getpid().as_raw_nonzero().get(),
         })
+    }
+}
+
+/// What goes wrong while watching is no reason to end what is being watched.
+fn report(what: &str, result: io::Result<()>) {
+    if let Err(error) = result {
+        eprintln!("terrane-supervisor: {what}: {error}");
     }
 }
 

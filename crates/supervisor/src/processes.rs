@@ -89,7 +89,7 @@ pub(crate) fn kill_all_descendants() -> io::Result<()> {
 pub(crate) fn reap() -> io::Result<Option<(Pid, WaitStatus)>> {
     match wait(WaitOptions::NOHANG) {
         Ok(ended) => Ok(ended),
-        Err(rustix::io::Errno::CHILD) => Ok(None),
+        Err(rustix::io::Errno::CHILD | rustix::io::Errno::INTR) => Ok(None),
         Err(error) => Err(error.into()),
     }
 }

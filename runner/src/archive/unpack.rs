@@ -128,6 +128,10 @@ impl<'a> Unpacker<'a> {
         Ok(self.done)
     }
 
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "what is not known to be harmless is refused, also what a later tar adds"
+    )]
     fn entry<R: Read>(&mut self, entry: &mut tar::Entry<'_, R>) -> Result<(), UnpackError> {
         self.entries += 1;
         if self.entries > self.limits.entries {
@@ -189,6 +193,10 @@ impl<'a> Unpacker<'a> {
     }
 
     /// Takes headers that describe the next entry; whether this was one.
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "only extension headers are meant here"
+    )]
     fn extension<R: Read>(
         &mut self,
         kind: EntryType,

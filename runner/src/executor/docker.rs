@@ -19,6 +19,7 @@ use futures::StreamExt;
 use step::Sandbox;
 
 use super::{Answer, Execution, Executor, ExecutorError, SandboxLevel, Start, Surroundings};
+use crate::job::StepDir;
 use crate::machine::{Machine, SEARCH_PATH};
 
 const JOB: &str = "terrane.job";
@@ -261,6 +262,30 @@ impl Executor for DockerExecutor {
                 return Err(failed("starting the container")(error));
             }
             Ok(Execution::Docker { container: made.id })
+        })
+    }
+
+    fn never_began<'a>(
+        &'a self,
+        execution: &'a Execution,
+        _: &'a StepDir,
+    ) -> Answer<'a, Option<String>> {
+        Box::pin(async move {
+            let Execution::Docker { container } = execution else {
+                return Ok(None);
+            };
+            let seen = self
+                .docker
+                .inspect_container(container, None::<InspectContainerOptions>)
+                .await
+                .map_err(failed("looking at the container"))?;
+            let state = seen.state.unwrap_or_default();
+            let is_over = state.running == Some(false);
+            Ok(is_over.then(|| {
+                let code = state.exit_code.unwrap_or_default();
+                let said = state.error.unwrap_or_default();
+                format!("The container ended before its supervisor began (code {code}). {said}")
+            }))
         })
     }
 

@@ -77,6 +77,13 @@ pub trait Executor: Send + Sync {
     /// Starts the supervisor on a step directory whose specification has been written.
     fn start<'a>(&'a self, start: &'a Start) -> Answer<'a, Execution>;
 
+    /// Why a supervisor that has not begun never will; `None` while it may.
+    fn never_began<'a>(
+        &'a self,
+        execution: &'a Execution,
+        step: &'a StepDir,
+    ) -> Answer<'a, Option<String>>;
+
     /// Whether the kernel ended something in it for want of memory.
     fn ended_for_memory<'a>(&'a self, execution: &'a Execution) -> Answer<'a, bool>;
 

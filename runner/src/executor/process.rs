@@ -176,6 +176,29 @@ impl Executor for ProcessExecutor {
         })
     }
 
+    fn never_began<'a>(
+        &'a self,
+        execution: &'a Execution,
+        step: &'a StepDir,
+    ) -> Answer<'a, Option<String>> {
+        Box::pin(async move {
+            let Execution::Process { pid, .. } = execution else {
+                return Ok(None);
+            };
+            let mut children = self.children.lock();
+            let Some(child) = children.iter_mut().find(|it| it.id() == *pid) else {
+                return Ok(None);
+            };
+            let ended = child
+                .try_wait()
+                .map_err(io_error("waiting for the supervisor"))?;
+            Ok(ended.map(|status| {
+                let said = first_line(step).unwrap_or_default();
+                format!("The supervisor ended before it began ({status}). {said}")
+            }))
+        })
+    }
+
     fn ended_for_memory<'a>(&'a self, _execution: &'a Execution) -> Answer<'a, bool> {
         Box::pin(async { Ok(false) })
     }
@@ -230,6 +253,18 @@ fn supervisor_log(step: &StepDir) -> io::Result<Stdio> {
     Ok(Stdio::from(
         step.dir().open_with("supervisor.log", &options)?.into_std(),
     ))
+}
+
+/// What the supervisor complained of first.
+fn first_line(step: &StepDir) -> Option<String> {
+    use std::io::Read;
+    let mut text = String::new();
+    step.open("supervisor.log")
+        .ok()?
+        .take(1000)
+        .read_to_string(&mut text)
+        .ok()?;
+    text.lines().next().map(str::to_owned)
 }
 
 /// The user that a step's specification names.

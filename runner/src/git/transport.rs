@@ -176,7 +176,7 @@ impl Exchange {
             404 => Err(failure.note(format!(
                 "{host} has no such repository, or the credentials may not see it"
             ))),
-            300..400 => Err(failure.note(format!(
+            300..=399 => Err(failure.note(format!(
                 "the repository has moved on {host} or elsewhere; update its address"
             ))),
             other => Err(failure.note(format!("{host} answered with status {other}"))),

@@ -55,16 +55,15 @@ impl Identity {
     /// [`StoreError`]; a damaged file is never silently replaced.
     pub fn load(data: &Path) -> Result<Option<Self>, StoreError> {
         let path = data.join(FILE);
-        let found: Option<OnDisk> =
-            step::read_json(&path).map_err(|source| match source.kind() {
-                io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof => {
-                    StoreError::Damaged { path: path.clone() }
-                }
-                _ => StoreError::Read {
-                    path: path.clone(),
-                    source,
-                },
-            })?;
+        let found: Option<OnDisk> = step::read_json(&path).map_err(|source| {
+            let damaged = [io::ErrorKind::InvalidData, io::ErrorKind::UnexpectedEof];
+            let path = path.clone();
+            if damaged.contains(&source.kind()) {
+                StoreError::Damaged { path }
+            } else {
+                StoreError::Read { path, source }
+            }
+        })?;
         found
             .map(|it| {
                 let decode = |text: &str| {

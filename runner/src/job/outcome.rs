@@ -27,7 +27,7 @@ pub(super) fn report(job: &Job, outcome: Outcome, error: impl Into<String>) -> C
 pub(super) fn outcome_of(ended: &Ended, applies: bool, uncertain: bool) -> Outcome {
     match ended {
         Ended::Died { .. } if applies => Outcome::StateUncertain,
-        Ended::Died { .. } => Outcome::Failed,
+        Ended::Died { .. } | Ended::NeverBegan(_) => Outcome::Failed,
         Ended::Exited(_) if applies && uncertain => Outcome::StateUncertain,
         Ended::Exited(exit) => match exit.outcome {
             step::Outcome::Succeeded => Outcome::Succeeded,
@@ -43,6 +43,7 @@ pub(super) fn outcome_of(ended: &Ended, applies: bool, uncertain: bool) -> Outco
 pub(super) fn sentence(ended: &Ended, applies: bool) -> String {
     match ended {
         Ended::Exited(exit) => exit.message.clone().unwrap_or_default(),
+        Ended::NeverBegan(reason) => reason.clone(),
         Ended::Died {
             out_of_memory: true,
         } => "The step was ended by the kernel for want of memory.".to_owned(),

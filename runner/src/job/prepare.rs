@@ -234,7 +234,7 @@ async fn fetch_state(
     settings: &TerraformSettings,
     file: &Path,
 ) -> Result<(), PrepareError> {
-    step.make_directories(file.parent().unwrap_or(Path::new(backend::STATE)))?;
+    step.make_directories(file.parent().unwrap_or_else(|| Path::new(backend::STATE)))?;
     if settings.current_serial >= 0 {
         let path = step.path().join(file);
         download(&context.wire, &directory.job, "state", &path).await?;

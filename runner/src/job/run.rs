@@ -157,6 +157,7 @@ async fn watch_and_report(
             report.timed_out = exit.timed_out;
         }
         Ended::Died { out_of_memory } => report.out_of_memory = *out_of_memory,
+        Ended::NeverBegan(_) => {}
     }
     Ok(report)
 }
@@ -279,6 +280,7 @@ async fn apply_report(
     let broken = match ended {
         Ended::Exited(exit) => !exit.state_whole || exit.refused_state.is_some(),
         Ended::Died { .. } => true,
+        Ended::NeverBegan(_) => false,
     };
     let killed = matches!(ended, Ended::Exited(exit) if exit.outcome == step::Outcome::Killed);
     let unrecorded = if broken || killed {

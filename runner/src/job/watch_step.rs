@@ -24,9 +24,11 @@ const LOOKS: u32 = 8;
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Ended {
     /// The supervisor said how.
-    Exited(Exit),
+    Exited(Box<Exit>),
     /// It is gone without a word.
     Died { out_of_memory: bool },
+    /// It never came to begin; nothing was run.
+    NeverBegan(String),
 }
 
 impl Ended {
@@ -44,7 +46,7 @@ impl Ended {
                 .map(|(index, _)| index)
                 .collect(),
             // Whatever was running has failed; asking for all shows what there is.
-            Self::Died { .. } => (0..commands.len()).collect(),
+            Self::Died { .. } | Self::NeverBegan(_) => (0..commands.len()).collect(),
         }
     }
 }
@@ -62,17 +64,32 @@ pub(super) async fn watch_step(
     loop {
         ask(step, *wanted.borrow_and_update());
         if let Some(exit) = read_exit(step) {
-            return Ended::Exited(exit);
+            return Ended::Exited(Box::new(exit));
         }
         report(step, progress);
         looks = looks.saturating_add(1);
-        if looks.is_multiple_of(LOOKS) && is_gone(step, started.elapsed()) {
-            // It may have written its last word between the two looks.
-            if let Some(exit) = read_exit(step) {
-                return Ended::Exited(exit);
+        if looks.is_multiple_of(LOOKS) {
+            match state_of(step, started.elapsed()) {
+                Now::Running => {}
+                Now::Beginning => {
+                    let over = executor.never_began(execution, step).await;
+                    // It may have begun and ended between the two looks.
+                    if let (Ok(Some(reason)), Now::Beginning) =
+                        (over, state_of(step, started.elapsed()))
+                    {
+                        return Ended::NeverBegan(reason);
+                    }
+                }
+                Now::Gone => {
+                    // It may have written its last word between the two looks.
+                    if let Some(exit) = read_exit(step) {
+                        return Ended::Exited(Box::new(exit));
+                    }
+                    let memory = executor.ended_for_memory(execution).await;
+                    let out_of_memory = memory.unwrap_or(false);
+                    return Ended::Died { out_of_memory };
+                }
             }
-            let out_of_memory = executor.ended_for_memory(execution).await.unwrap_or(false);
-            return Ended::Died { out_of_memory };
         }
         let pause = (FIRST * (1 + looks / 16)).min(LATER);
         tokio::select! {
@@ -84,16 +101,24 @@ pub(super) async fn watch_step(
     }
 }
 
-/// Whether nothing of the step runs any more. A supervisor that has not begun may still be on its
-/// way; a step whose supervisor died while terraform goes on is waited for.
-fn is_gone(step: &StepDir, waited: Duration) -> bool {
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Now {
+    /// The supervisor has not begun, and may yet.
+    Beginning,
+    /// A step whose supervisor died while terraform goes on is waited for, too.
+    Running,
+    Gone,
+}
+
+fn state_of(step: &StepDir, waited: Duration) -> Now {
     match step::liveness(step.path()) {
-        Ok(Liveness::NotStarted) => waited > BEGINNING,
-        Ok(Liveness::Gone) => true,
-        Ok(Liveness::Supervised | Liveness::Orphaned) => false,
+        Ok(Liveness::NotStarted) if waited > BEGINNING => Now::Gone,
+        Ok(Liveness::NotStarted) => Now::Beginning,
+        Ok(Liveness::Gone) => Now::Gone,
+        Ok(Liveness::Supervised | Liveness::Orphaned) => Now::Running,
         Err(error) => {
             tracing::warn!(step = %step.path().display(), %error, "can't see whether it lives");
-            false
+            Now::Running
         }
     }
 }

@@ -255,7 +255,9 @@ mod tests {
         loop {
             match source.read(progress, &mut out).unwrap() {
                 Reading::More => {}
-                state => return (String::from_utf8(out).unwrap(), state),
+                state @ (Reading::Waiting | Reading::Ended) => {
+                    return (String::from_utf8(out).unwrap(), state);
+                }
             }
         }
     }

@@ -579,7 +579,14 @@ mod tests {
                     | Event::ConnectFailed { id, .. }
                     | Event::ConnectionLost { id } => open.contains(id),
                     Event::Taken { job, .. } => core.taking.contains(job),
-                    _ => true,
+                    Event::Offered { .. }
+                    | Event::HeartbeatAnswered { .. }
+                    | Event::Directive { .. }
+                    | Event::Drain { .. }
+                    | Event::IdentityRenewed
+                    | Event::JobEnded { .. }
+                    | Event::DrainWanted
+                    | Event::StopWanted => true,
                 };
                 if possible {
                     commands.extend(core.handle(now, event, 0.5));

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use parking_lot::Mutex;
-use prometheus::core::Collector;
+use prometheus::core::{Collector, Desc};
+use prometheus::proto::MetricFamily;
 use prometheus::{
     Gauge, GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, Opts,
     TextEncoder,
@@ -118,6 +119,25 @@ impl Registry {
         self.add(name, help, Kind::Gauge, labels, made)
     }
 
+    /// A gauge per combination of labels whose values are somebody else's: `read` sets them at each
+    /// scrape. It must be quick and never wait.
+    ///
+    /// # Errors
+    /// [`Error::Register`].
+    pub fn gauges_at_scrape(
+        &self,
+        name: &'static str,
+        help: &'static str,
+        labels: &[&'static str],
+        read: impl Fn(&GaugeVec) + Send + Sync + 'static,
+    ) -> Result<(), Error> {
+        let made = GaugeVec::new(Opts::new(name, help), labels).map(|gauges| AtScrape {
+            gauges,
+            read: Arc::new(read),
+        });
+        self.add(name, help, Kind::Gauge, labels, made).map(drop)
+    }
+
     /// A distribution; `buckets` from [`super::seconds`] or [`super::bytes`].
     ///
     /// # Errors
@@ -192,6 +212,23 @@ impl Registry {
     }
 }
 
+#[derive(Clone)]
+struct AtScrape {
+    gauges: GaugeVec,
+    read: Arc<dyn Fn(&GaugeVec) + Send + Sync>,
+}
+
+impl Collector for AtScrape {
+    fn desc(&self) -> Vec<&Desc> {
+        self.gauges.desc()
+    }
+
+    fn collect(&self) -> Vec<MetricFamily> {
+        (self.read)(&self.gauges);
+        self.gauges.collect()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -216,6 +253,18 @@ mod tests {
         registry.gauge("depth", "Depth.").unwrap();
         let error = registry.gauge("depth", "Depth.").unwrap_err();
         assert!(error.to_string().contains("depth"));
+    }
+
+    #[test]
+    fn some_values_are_read_at_the_scrape() {
+        let registry = Registry::new();
+        registry
+            .gauges_at_scrape("open", "Open.", &["kind"], |gauges| {
+                gauges.with_label_values(&["door"]).inc();
+            })
+            .unwrap();
+        registry.render().unwrap();
+        assert!(registry.render().unwrap().contains("open{kind=\"door\"} 2"));
     }
 
     #[test]
