@@ -54,6 +54,10 @@ pub async fn put(
     .await?;
     tx.commit().await?;
     let written = Box::pin(app.blobs.put(&key, &blob, Limited::new(reader, limit))).await;
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "what isn't the input's is the store's"
+    )]
     let meta = written.map_err(|error| match error {
         blob::Error::Input { source, .. } if OverLimit::caused(&source) => {
             ObjectError::TooLarge { limit }

@@ -146,7 +146,9 @@ async fn configuration_for(
     };
     match version.status {
         ConfigurationStatus::Uploaded | ConfigurationStatus::Fetching => Ok(version),
-        status => Err(RunError::invalid_relationship(
+        status @ (ConfigurationStatus::Pending
+        | ConfigurationStatus::Archived
+        | ConfigurationStatus::Errored) => Err(RunError::invalid_relationship(
             "configuration-version",
             format!("its status is {status}; upload its archive first"),
         )),

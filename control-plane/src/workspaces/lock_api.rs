@@ -57,7 +57,7 @@ async fn lock(
 ) -> ApiResult<One> {
     let reason = input
         .reason
-        .or(input.data.and_then(|it| it.attributes.reason));
+        .or_else(|| input.data.and_then(|it| it.attributes.reason));
     let workspace =
         service::lock(&app, &ctx, &workspace_id(&id)?, &reason.unwrap_or_default()).await?;
     document(&app, &ctx, &workspace).await

@@ -13,17 +13,17 @@ use crate::state::{Disposition, RunStateGrant, StateError, of_run, open_current}
 use crate::testing::{Team, TestApp};
 
 fn stored(disposition: Disposition) -> StateVersionId {
-    match disposition {
-        Disposition::Stored(id) => id,
-        other => panic!("{other:?}"),
-    }
+    let Disposition::Stored(id) = disposition else {
+        panic!("{disposition:?}")
+    };
+    id
 }
 
 fn quarantined(disposition: Disposition) -> (StateVersionId, String) {
-    match disposition {
-        Disposition::Quarantined(id, reason) => (id, reason),
-        other => panic!("{other:?}"),
-    }
+    let Disposition::Quarantined(id, reason) = disposition else {
+        panic!("{disposition:?}")
+    };
+    (id, reason)
 }
 
 async fn kept(app: &TestApp, team: &Team) -> usize {
