@@ -16,9 +16,5 @@ const SETTINGS: &[u8] = b"background_thread:true,dirty_decay_ms:1000,muzzy_decay
     unsafe_code,
     reason = "jemalloc finds its settings by the symbol's name"
 )]
-#[expect(
-    non_upper_case_globals,
-    reason = "jemalloc finds its settings by the symbol's name"
-)]
 #[unsafe(no_mangle)]
 static malloc_conf: Option<&'static u8> = SETTINGS.first();

@@ -1,5 +1,7 @@
 //! The program `terrane` as a process: exit codes, streams, and what `dev` keeps over restarts.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
+
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::path::Path;

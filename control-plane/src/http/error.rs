@@ -126,9 +126,10 @@ impl<E: Problem> From<E> for ApiError {
                 error = chain(&error),
                 "a request failed"
             );
-            answer.detail = match kind {
-                Kind::Unavailable => "the service is unavailable, try again shortly".to_owned(),
-                _ => "the server failed; its log has the cause under this request id".to_owned(),
+            answer.detail = if kind == Kind::Unavailable {
+                "the service is unavailable, try again shortly".to_owned()
+            } else {
+                "the server failed; its log has the cause under this request id".to_owned()
             };
         }
         answer

@@ -14,9 +14,10 @@ pub(super) async fn pass(app: &App, hub: &Hub) -> Result<(), RunError> {
         let Some(runner) = &job.runner_id else {
             continue;
         };
-        let kind = match job.status {
-            domain::job::JobStatus::Abandoned => Kind::Release,
-            _ => kind_of(Standing::Held(jobs::Directive::read(&job.directive))),
+        let kind = if job.status == domain::job::JobStatus::Abandoned {
+            Kind::Release
+        } else {
+            kind_of(Standing::Held(jobs::Directive::read(&job.directive)))
         };
         hub.send(runner, directive_event(directive(&job.id, job.epoch, kind)));
     }

@@ -11,9 +11,11 @@ use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use super::actions::{self, Action};
 use super::attributes::{RunAttributes, resource};
+use super::create::{self as creation, NewRun};
 use super::model::{Run, RunEvent, RunFilter, RunVariable};
-use super::service::{self, Action, NewRun};
+use super::service;
 use super::{phase_attributes, wait};
 use crate::app::App;
 use crate::clock::Timestamp;
@@ -145,7 +147,7 @@ async fn create(
     headers: HeaderMap,
     Body(input): Body<RunInput>,
 ) -> ApiResult<Created<Resource<RunAttributes>>> {
-    let run = service::create(&app, &ctx, new_run(input, &headers)?).await?;
+    let run = creation::create(&app, &ctx, new_run(input, &headers)?).await?;
     Ok(Created(document(&app, &ctx, &run).await?))
 }
 
@@ -402,7 +404,7 @@ async fn act(
     action: Action,
     input: &ActionInput,
 ) -> ApiResult<StatusCode> {
-    service::act(app, ctx, &run_id(id)?, action, input.comment.as_deref()).await?;
+    actions::act(app, ctx, &run_id(id)?, action, input.comment.as_deref()).await?;
     Ok(StatusCode::ACCEPTED)
 }
 
@@ -467,7 +469,7 @@ async fn force_execute(
     ctx: Context,
     Path(id): Path<String>,
 ) -> ApiResult<StatusCode> {
-    service::force_execute(&app, &ctx, &run_id(&id)?).await?;
+    actions::force_execute(&app, &ctx, &run_id(&id)?).await?;
     Ok(StatusCode::ACCEPTED)
 }
 

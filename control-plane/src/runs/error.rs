@@ -108,18 +108,24 @@ impl Problem for RunError {
     }
 
     fn pointer(&self) -> Option<&str> {
-        match self {
-            Self::Invalid { pointer, .. } => Some(pointer),
-            Self::Workspace(error) => error.pointer(),
-            _ => None,
+        if let Self::Workspace(error) = self {
+            return error.pointer();
+        }
+        if let Self::Invalid { pointer, .. } = self {
+            Some(pointer)
+        } else {
+            None
         }
     }
 
     fn denied(&self) -> Option<&Denied> {
-        match self {
-            Self::Denied(denied) => Some(denied),
-            Self::Workspace(error) => error.denied(),
-            _ => None,
+        if let Self::Workspace(error) = self {
+            return error.denied();
+        }
+        if let Self::Denied(denied) = self {
+            Some(denied)
+        } else {
+            None
         }
     }
 }

@@ -4,11 +4,13 @@
 //! Decides: what a run may do next ([`machine`]), whose turn it is ([`queue`]), what a job's report
 //! means. Leaves to others: which runner executes a job (`runners`), what a state is (`state`).
 
+mod actions;
 mod actor;
 pub mod api;
 mod apply_api;
 mod attributes;
 pub mod configuration;
+mod create;
 mod error;
 pub mod jobs;
 pub mod logs;
@@ -22,6 +24,8 @@ mod store;
 mod transition;
 mod wait;
 
+pub use actions::{Action, act, force_execute};
+pub use create::{NewRun, create, create_for_upload, variables_of};
 pub use error::RunError;
 pub use model::{ApplyResult, PlanResult, Run, RunRequest, RunVariable, Unrecorded};
 pub use service::*;

@@ -6,7 +6,7 @@ use domain::access::ActorKind;
 use domain::ids::{
     AccountId, ApplyId, BlobId, ConfigurationVersionId, EnvironmentId, PlanId, RunId, WorkspaceId,
 };
-use domain::run::{PhaseStatus, RunSource, RunStatus};
+use domain::run::{RunSource, RunStatus};
 use serde::{Deserialize, Serialize};
 
 use super::machine::RunState;
@@ -109,13 +109,6 @@ pub struct Unrecorded {
     pub id_key: String,
     pub id_value: String,
     pub import_block: String,
-}
-
-/// The two statuses of a run's phases, for clients.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Phases {
-    pub plan: PhaseStatus,
-    pub apply: PhaseStatus,
 }
 
 /// One line of a run's history.

@@ -63,7 +63,11 @@ pub fn plan(app: &App, run: &Run) -> Resource<PlanAttributes> {
     let ended = match run.state.plan {
         PhaseStatus::Errored => "errored-at",
         PhaseStatus::Canceled => "canceled-at",
-        _ => "planned-at",
+        PhaseStatus::Pending
+        | PhaseStatus::Queued
+        | PhaseStatus::Running
+        | PhaseStatus::Finished
+        | PhaseStatus::Unreachable => "planned-at",
     };
     let attributes = PlanAttributes {
         status: run.state.plan,
@@ -105,7 +109,11 @@ pub fn apply(app: &App, run: &Run) -> Resource<ApplyAttributes> {
     let ended = match run.state.apply {
         PhaseStatus::Errored => "errored-at",
         PhaseStatus::Canceled => "canceled-at",
-        _ => "applied-at",
+        PhaseStatus::Pending
+        | PhaseStatus::Queued
+        | PhaseStatus::Running
+        | PhaseStatus::Finished
+        | PhaseStatus::Unreachable => "applied-at",
     };
     let attributes = ApplyAttributes {
         status: run.state.apply,

@@ -60,6 +60,10 @@ enum Turn {
     },
 }
 
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "every other status has started"
+)]
 fn turn(run: &Run, free: bool) -> Turn {
     let changes_state = match run.status() {
         RunStatus::Pending => !run.state.plan_only && !run.state.save_plan,

@@ -386,6 +386,7 @@ pub(super) async fn sealed_variables(
 }
 
 /// Adds a line to a run's history.
+#[expect(clippy::too_many_arguments, reason = "each is a column of the row")]
 pub(super) async fn insert_event(
     conn: &mut Conn,
     tenant: &Tenant,

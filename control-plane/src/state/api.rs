@@ -208,8 +208,8 @@ async fn read_version(
     )
     .await?;
     // Where the bytes go is told to who announced them only: wrong bytes end an announcement.
-    let awaits_upload = found.version.status == StateStatus::Pending
-        && found.version.created_by_id == ctx.actor.id;
+    let awaits_upload =
+        found.version.status == StateStatus::Pending && found.version.created_by_id == ctx.actor.id;
     Ok(with_interval(
         document(&app, &ctx, &found, awaits_upload, Some(&query)).await?,
     ))

@@ -59,7 +59,11 @@ pub enum StateError {
 impl StateError {
     /// What the workspaces slice says, if it is that.
     fn of_workspace(&self) -> Option<&WorkspaceError> {
-        if let Self::Workspace(error) = self { Some(error) } else { None }
+        if let Self::Workspace(error) = self {
+            Some(error)
+        } else {
+            None
+        }
     }
 }
 

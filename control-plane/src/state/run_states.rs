@@ -198,12 +198,13 @@ async fn decide(app: &App, grant: &RunStateGrant, candidate: &Candidate) -> Resu
                     tx.commit().await?;
                     return Ok(Decision::Done(Disposition::Stored(version)));
                 }
-                (
-                    Verdict::Refuse(Refusal::OlderSerial { .. } | Refusal::SerialTaken { .. }),
-                    Ok(prepared),
-                ) if grant.renumber && prepared.head.is_some() => {
-                    let serial = current.map_or(0, |it| it.serial.saturating_add(1));
-                    return Ok(Decision::Renumber(serial));
+                (Verdict::Refuse(refusal), Ok(prepared))
+                    if grant.renumber && prepared.head.is_some() =>
+                {
+                    match other_serial(&refusal) {
+                        Some(serial) => return Ok(Decision::Renumber(serial)),
+                        None => refusal.to_string(),
+                    }
                 }
                 (Verdict::Refuse(refusal), _) => refusal.to_string(),
                 (Verdict::Accept, Err((_, reason))) => reason.clone(),
@@ -216,8 +217,17 @@ async fn decide(app: &App, grant: &RunStateGrant, candidate: &Candidate) -> Resu
     }
     let id = quarantine(&mut tx, &ctx, grant, &workspace, candidate, &reason).await?;
     tx.commit().await?;
-    tracing::warn!(run = %grant.run, state_version = %id, reason, "a state went into quarantine");
     Ok(Decision::Done(Disposition::Quarantined(id, reason)))
+}
+
+/// The serial to try, if only the serial stands in the way: first that of the current state, which
+/// may be this very state, renumbered when it came for the first time; then the one after it.
+fn other_serial(refusal: &Refusal) -> Option<i64> {
+    match refusal {
+        Refusal::OlderSerial { current, .. } => Some(*current),
+        Refusal::SerialTaken { serial } => Some(serial.saturating_add(1)),
+        Refusal::OtherLineage { .. } => None,
+    }
 }
 
 /// Why this runner may not write the workspace's state now.

@@ -60,17 +60,17 @@ impl Problem for TenancyError {
     }
 
     fn pointer(&self) -> Option<&str> {
-        match self {
-            Self::Invalid { field, .. } => Some(field),
-            Self::NameTaken => Some("/data/attributes/name"),
-            _ => None,
+        if let Self::Invalid { field, .. } = self {
+            return Some(field);
         }
+        matches!(self, Self::NameTaken).then_some("/data/attributes/name")
     }
 
     fn denied(&self) -> Option<&Denied> {
-        match self {
-            Self::Denied(denied) => Some(denied),
-            _ => None,
+        if let Self::Denied(denied) = self {
+            Some(denied)
+        } else {
+            None
         }
     }
 }

@@ -6,8 +6,6 @@ use std::sync::Arc;
 use axum::extract::{Path, State};
 use domain::ids::{ProjectId, WorkspaceId};
 use http::StatusCode;
-use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -15,11 +13,12 @@ use super::attributes::{WorkspaceAttributes, WorkspaceInput};
 use super::error::WorkspaceError;
 use super::git::NewGitSource;
 use super::model::{Filter, Workspace, WorkspaceKey};
-use super::service::{self, Deletion, NewWorkspace, TagChange, WorkspaceChange};
+use super::service::{self, Deletion, NewWorkspace, WorkspaceChange};
+use super::tag_service;
 use super::tags::TagBinding;
 use crate::app::App;
 use crate::context::Context;
-use crate::http::body::{Body, Plain};
+use crate::http::body::Body;
 use crate::http::error::{ApiError, ApiResult};
 use crate::http::jsonapi::{Created, Document, InputData, InputIdentifier, Resource};
 use crate::http::page::{Page, Pagination};
@@ -32,11 +31,8 @@ pub fn routes() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(safe_delete_by_name))
         .routes(routes!(read, update, delete))
         .routes(routes!(safe_delete))
-        .routes(routes!(lock))
-        .routes(routes!(unlock))
-        .routes(routes!(force_unlock))
-        .routes(routes!(list_tag_bindings, put_tag_bindings))
-        .routes(routes!(list_tags, add_tags, remove_tags))
+        .merge(super::lock_api::routes())
+        .merge(super::tag_api::routes())
 }
 
 /// A workspace as a JSON:API object.
@@ -93,12 +89,12 @@ pub async fn document(
     ctx: &Context,
     workspace: &Workspace,
 ) -> ApiResult<Document<Resource<WorkspaceAttributes>>> {
-    let tags = service::tags_of(app, ctx, std::slice::from_ref(&workspace.id)).await?;
+    let tags = tag_service::tags_of(app, ctx, std::slice::from_ref(&workspace.id)).await?;
     let tags: Vec<_> = tags.into_iter().map(|(_, tag)| tag).collect();
     Ok(Document::of(resource(ctx, workspace, &tags)))
 }
 
-type One = Document<Resource<WorkspaceAttributes>>;
+pub(super) type One = Document<Resource<WorkspaceAttributes>>;
 
 /// Lists the workspaces of an environment.
 #[utoipa::path(get, path = "/organizations/{organization}/workspaces", tag = "workspaces",
@@ -114,7 +110,7 @@ async fn list(
     let found = service::list(&app, &ctx, &organization, &filter_of(&query)?, page).await?;
     let ids: Vec<WorkspaceId> = found.items.iter().map(|it| it.id.clone()).collect();
     let mut tags: HashMap<WorkspaceId, Vec<TagBinding>> = HashMap::new();
-    for (id, tag) in service::tags_of(&app, &ctx, &ids).await? {
+    for (id, tag) in tag_service::tags_of(&app, &ctx, &ids).await? {
         tags.entry(id).or_default().push(tag);
     }
     let data = found
@@ -198,7 +194,7 @@ fn input_tags(input: &InputData<WorkspaceInput>) -> Result<Vec<TagBinding>, Work
 }
 
 /// `tags` entries carry a name instead of an id; our ids of plain tags are their names.
-fn tag_of_identifier(entry: &InputIdentifier) -> Result<TagBinding, WorkspaceError> {
+pub(super) fn tag_of_identifier(entry: &InputIdentifier) -> Result<TagBinding, WorkspaceError> {
     let name = entry
         .attributes
         .get("name")
@@ -344,208 +340,4 @@ async fn safe_delete(
     let key = WorkspaceKey::Id(workspace_id(&id)?);
     service::delete(&app, &ctx, &key, Deletion::Safe).await?;
     Ok(StatusCode::NO_CONTENT)
-}
-
-// ── lock ───────────────────────────────────────────────────────────────────────────────────────
-
-/// The lock body, plain or as the CLI wraps it (with an empty type).
-#[derive(Debug, Default, Deserialize, ToSchema)]
-#[serde(default)]
-struct LockInput {
-    reason: Option<String>,
-    #[schema(value_type = Option<Object>)]
-    data: Option<LockData>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct LockData {
-    attributes: LockAttributes,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct LockAttributes {
-    reason: Option<String>,
-}
-
-/// Locks a workspace for the caller.
-#[utoipa::path(post, path = "/workspaces/{workspace_id}/actions/lock", tag = "workspaces",
-    params(("workspace_id" = String, Path)), request_body = LockInput,
-    responses((status = 200, body = Document<Resource<WorkspaceAttributes>>), (status = 409)))]
-async fn lock(
-    State(app): State<Arc<App>>,
-    ctx: Context,
-    Path(id): Path<String>,
-    Plain(input): Plain<LockInput>,
-) -> ApiResult<One> {
-    let reason = input
-        .reason
-        .or(input.data.and_then(|it| it.attributes.reason));
-    let workspace =
-        service::lock(&app, &ctx, &workspace_id(&id)?, &reason.unwrap_or_default()).await?;
-    document(&app, &ctx, &workspace).await
-}
-
-/// Gives the caller's lock back.
-#[utoipa::path(post, path = "/workspaces/{workspace_id}/actions/unlock", tag = "workspaces",
-    params(("workspace_id" = String, Path)),
-    responses((status = 200, body = Document<Resource<WorkspaceAttributes>>), (status = 409)))]
-async fn unlock(
-    State(app): State<Arc<App>>,
-    ctx: Context,
-    Path(id): Path<String>,
-) -> ApiResult<One> {
-    let workspace = service::unlock(&app, &ctx, &workspace_id(&id)?).await?;
-    document(&app, &ctx, &workspace).await
-}
-
-/// Takes anybody's lock away.
-#[utoipa::path(post, path = "/workspaces/{workspace_id}/actions/force-unlock", tag = "workspaces",
-    params(("workspace_id" = String, Path)),
-    responses((status = 200, body = Document<Resource<WorkspaceAttributes>>), (status = 409)))]
-async fn force_unlock(
-    State(app): State<Arc<App>>,
-    ctx: Context,
-    Path(id): Path<String>,
-) -> ApiResult<One> {
-    let workspace = service::force_unlock(&app, &ctx, &workspace_id(&id)?).await?;
-    document(&app, &ctx, &workspace).await
-}
-
-// ── tags ───────────────────────────────────────────────────────────────────────────────────────
-
-#[derive(Debug, Serialize, ToSchema)]
-struct TagBindingAttributes {
-    key: String,
-    value: String,
-}
-
-#[derive(Debug, Serialize, ToSchema)]
-struct TagAttributes {
-    name: String,
-}
-
-fn bindings(tags: Vec<TagBinding>) -> Document<Vec<Resource<TagBindingAttributes>>> {
-    let one = |tag: TagBinding| {
-        let attributes = TagBindingAttributes {
-            key: tag.key,
-            value: tag.value,
-        };
-        Resource::new("tag-bindings", tag.id, attributes)
-    };
-    Document::of(tags.into_iter().map(one).collect())
-}
-
-async fn tags_of(app: &App, ctx: &Context, id: &str) -> ApiResult<Vec<TagBinding>> {
-    let workspace = service::read(app, ctx, &WorkspaceKey::Id(workspace_id(id)?)).await?;
-    let tags = service::tags_of(app, ctx, &[workspace.id]).await?;
-    Ok(tags.into_iter().map(|(_, tag)| tag).collect())
-}
-
-/// Lists a workspace's tags as key-value bindings.
-#[utoipa::path(get, path = "/workspaces/{workspace_id}/tag-bindings", tag = "workspaces",
-    params(("workspace_id" = String, Path)),
-    responses((status = 200, body = Document<Vec<Resource<TagBindingAttributes>>>)))]
-async fn list_tag_bindings(
-    State(app): State<Arc<App>>,
-    ctx: Context,
-    Path(id): Path<String>,
-) -> ApiResult<Document<Vec<Resource<TagBindingAttributes>>>> {
-    Ok(bindings(tags_of(&app, &ctx, &id).await?))
-}
-
-/// Adds bindings; a key that is there gets its new value.
-#[utoipa::path(patch, path = "/workspaces/{workspace_id}/tag-bindings", tag = "workspaces",
-    params(("workspace_id" = String, Path)), request_body = TagList,
-    responses((status = 200, body = Document<Vec<Resource<TagBindingAttributes>>>)))]
-async fn put_tag_bindings(
-    State(app): State<Arc<App>>,
-    ctx: Context,
-    Path(id): Path<String>,
-    Plain(list): Plain<TagList>,
-) -> ApiResult<Document<Vec<Resource<TagBindingAttributes>>>> {
-    let tags = list
-        .data
-        .iter()
-        .map(|entry| {
-            let text = |key: &str| {
-                entry
-                    .attributes
-                    .get(key)
-                    .and_then(|it| it.as_str())
-                    .unwrap_or("")
-            };
-            TagBinding::new(text("key"), text("value"))
-        })
-        .collect::<Result<Vec<_>, _>>()?;
-    let id = workspace_id(&id)?;
-    Ok(bindings(
-        service::change_tags(&app, &ctx, &id, TagChange::Add, &tags).await?,
-    ))
-}
-
-/// Identifiers that may carry attributes.
-#[derive(Debug, Default, Deserialize, ToSchema)]
-#[serde(default)]
-struct TagList {
-    #[schema(value_type = Vec<Object>)]
-    data: Vec<InputIdentifier>,
-}
-
-/// Lists a workspace's plain tags.
-#[utoipa::path(get, path = "/workspaces/{workspace_id}/relationships/tags", tag = "workspaces",
-    params(("workspace_id" = String, Path)),
-    responses((status = 200, body = Document<Vec<Resource<TagAttributes>>>)))]
-async fn list_tags(
-    State(app): State<Arc<App>>,
-    ctx: Context,
-    Path(id): Path<String>,
-) -> ApiResult<Document<Vec<Resource<TagAttributes>>>> {
-    let tags = tags_of(&app, &ctx, &id).await?;
-    let plain = tags.into_iter().filter(|tag| tag.value.is_empty());
-    let data = plain
-        .map(|tag| Resource::new("tags", tag.id, TagAttributes { name: tag.key }))
-        .collect();
-    Ok(Document::of(data))
-}
-
-async fn edit_tags(
-    app: &App,
-    ctx: &Context,
-    id: &str,
-    change: TagChange,
-    list: TagList,
-) -> ApiResult<StatusCode> {
-    let tags = list
-        .data
-        .iter()
-        .map(tag_of_identifier)
-        .collect::<Result<Vec<_>, _>>()?;
-    service::change_tags(app, ctx, &workspace_id(id)?, change, &tags).await?;
-    Ok(StatusCode::NO_CONTENT)
-}
-
-/// Adds plain tags.
-#[utoipa::path(post, path = "/workspaces/{workspace_id}/relationships/tags", tag = "workspaces",
-    params(("workspace_id" = String, Path)), request_body = TagList, responses((status = 204)))]
-async fn add_tags(
-    State(app): State<Arc<App>>,
-    ctx: Context,
-    Path(id): Path<String>,
-    Plain(list): Plain<TagList>,
-) -> ApiResult<StatusCode> {
-    edit_tags(&app, &ctx, &id, TagChange::Add, list).await
-}
-
-/// Removes tags.
-#[utoipa::path(delete, path = "/workspaces/{workspace_id}/relationships/tags", tag = "workspaces",
-    params(("workspace_id" = String, Path)), request_body = TagList, responses((status = 204)))]
-async fn remove_tags(
-    State(app): State<Arc<App>>,
-    ctx: Context,
-    Path(id): Path<String>,
-    Plain(list): Plain<TagList>,
-) -> ApiResult<StatusCode> {
-    edit_tags(&app, &ctx, &id, TagChange::Remove, list).await
 }

@@ -92,17 +92,17 @@ impl Problem for WorkspaceError {
     }
 
     fn pointer(&self) -> Option<&str> {
-        match self {
-            Self::Invalid { pointer, .. } => Some(pointer),
-            Self::NameTaken => Some("/data/attributes/name"),
-            _ => None,
+        if let Self::Invalid { pointer, .. } = self {
+            return Some(pointer);
         }
+        matches!(self, Self::NameTaken).then_some("/data/attributes/name")
     }
 
     fn denied(&self) -> Option<&Denied> {
-        match self {
-            Self::Denied(denied) => Some(denied),
-            _ => None,
+        if let Self::Denied(denied) = self {
+            Some(denied)
+        } else {
+            None
         }
     }
 }

@@ -2,7 +2,6 @@
 //! transaction each.
 
 use domain::Secret;
-use domain::access::ActorKind;
 use domain::ids::{
     ConfigurationVersionId, ProjectId, RunId, RunnerPoolId, StateVersionId, WorkspaceId,
 };
@@ -13,9 +12,11 @@ use serde_json::json;
 use super::error::WorkspaceError;
 use super::git::NewGitSource;
 use super::lock::Lock;
+use super::lock_service::set_lock;
 use super::model::{Filter, Workspace, WorkspaceKey, valid_name};
 use super::settings::{Settings, SettingsChange};
 use super::store;
+use super::tag_store;
 use super::tags::TagBinding;
 use crate::app::App;
 use crate::audit;
@@ -150,7 +151,7 @@ pub async fn create(
         .await
         .map_err(name_taken)?;
     for tag in &new.tags {
-        store::bind_tag(&mut tx, &tenant, &workspace.id, tag).await?;
+        tag_store::bind_tag(&mut tx, &tenant, &workspace.id, tag).await?;
     }
     if let Some(token) = new.git.and_then(|git| git.token) {
         seal_git_token(app, &mut tx, &tenant, &workspace.id, &token).await?;
@@ -367,106 +368,6 @@ pub async fn delete(
     Ok(())
 }
 
-/// Locks a workspace for the calling user, or does nothing for the run that already holds it.
-pub async fn lock(app: &App, ctx: &Context, id: &WorkspaceId, reason: &str) -> Result<Workspace> {
-    let tenant = ctx.tenant();
-    let mut tx = app.db.begin().await?;
-    let (mut workspace, proof) = load_locked(&mut tx, ctx, id, Permission::WorkspacesLock).await?;
-    let wanted = Lock {
-        kind: lock_kind(ctx),
-        holder_id: ctx.actor.id.clone(),
-        holder_name: ctx.actor.name.clone(),
-        reason: reason.chars().take(1000).collect(),
-        since: ctx.now(),
-    };
-    match &workspace.lock {
-        // A run's own Terraform locks what the run already holds.
-        Some(held) if held.kind == LockKind::Run && held.holder_id == wanted.holder_id => {
-            return Ok(workspace);
-        }
-        Some(held) => {
-            return Err(WorkspaceError::AlreadyLocked {
-                holder: held.holder_name.clone(),
-            });
-        }
-        None => {}
-    }
-    set_lock(&mut tx, &tenant, &mut workspace, Some(wanted)).await?;
-    audit::record(
-        &mut tx,
-        ctx,
-        &proof,
-        "workspace.lock",
-        json!({ "reason": reason }),
-    )
-    .await?;
-    tx.commit().await?;
-    app.signals.queue.wake();
-    Ok(workspace)
-}
-
-fn lock_kind(ctx: &Context) -> LockKind {
-    match ctx.actor.kind {
-        ActorKind::Run => LockKind::Run,
-        ActorKind::User | ActorKind::Runner | ActorKind::System => LockKind::User,
-    }
-}
-
-/// Gives the caller's own lock back.
-pub async fn unlock(app: &App, ctx: &Context, id: &WorkspaceId) -> Result<Workspace> {
-    let tenant = ctx.tenant();
-    let mut tx = app.db.begin().await?;
-    let (mut workspace, proof) = load_locked(&mut tx, ctx, id, Permission::WorkspacesLock).await?;
-    let held = workspace.lock.as_ref().ok_or(WorkspaceError::NotLocked)?;
-    held.check_released_by(lock_kind(ctx), &ctx.actor.id)?;
-    if held.kind == LockKind::Run {
-        // The run machine gives a run's lock back, when the run is over.
-        return Ok(workspace);
-    }
-    if store::has_pending_state(&mut tx, &tenant, id, held.since).await? {
-        return Err(WorkspaceError::StatePending);
-    }
-    set_lock(&mut tx, &tenant, &mut workspace, None).await?;
-    audit::record(&mut tx, ctx, &proof, "workspace.unlock", json!({})).await?;
-    tx.commit().await?;
-    app.signals.queue.wake();
-    Ok(workspace)
-}
-
-/// Takes anybody's lock away, except that of a run: a run ends by its own rules.
-pub async fn force_unlock(app: &App, ctx: &Context, id: &WorkspaceId) -> Result<Workspace> {
-    let tenant = ctx.tenant();
-    let mut tx = app.db.begin().await?;
-    let (mut workspace, proof) =
-        load_locked(&mut tx, ctx, id, Permission::WorkspacesForceUnlock).await?;
-    let held = workspace.lock.clone().ok_or(WorkspaceError::NotLocked)?;
-    if held.kind == LockKind::Run {
-        return Err(WorkspaceError::LockedByOther {
-            holder: format!("Run {}", held.holder_id),
-        });
-    }
-    set_lock(&mut tx, &tenant, &mut workspace, None).await?;
-    let detail = json!({ "held_by": held.holder_id, "since": held.since });
-    audit::record(&mut tx, ctx, &proof, "workspace.force-unlock", detail).await?;
-    tx.commit().await?;
-    app.signals.queue.wake();
-    Ok(workspace)
-}
-
-async fn set_lock(
-    tx: &mut db::Tx,
-    tenant: &Tenant,
-    workspace: &mut Workspace,
-    lock: Option<Lock>,
-) -> Result<()> {
-    if !store::set_lock(tx, tenant, &workspace.id, workspace.version, lock.as_ref()).await? {
-        return Err(WorkspaceError::Changed);
-    }
-    workspace.lock = lock;
-    workspace.version += 1;
-    Ok(())
-}
-
 // ── for the slices above, inside their transactions ────────────────────────────────────────────
 
 /// Takes the workspace for a run that is about to change its state, or gives it back (`None`).
@@ -538,59 +439,4 @@ pub async fn next_run_number(tx: &mut db::Tx, tenant: &Tenant, id: &WorkspaceId)
 /// The next state number of a workspace. Its row must be locked.
 pub async fn next_state_number(tx: &mut db::Tx, tenant: &Tenant, id: &WorkspaceId) -> Result<i64> {
     Ok(store::next_number(tx, tenant, id, store::Counter::State).await?)
-}
-
-// ── tags ───────────────────────────────────────────────────────────────────────────────────────
-
-/// The tags of each of `workspaces`.
-pub async fn tags_of(
-    app: &App,
-    ctx: &Context,
-    workspaces: &[WorkspaceId],
-) -> Result<Vec<(WorkspaceId, TagBinding)>> {
-    let mut conn = app.db.acquire().await?;
-    Ok(store::tags(&mut conn, &ctx.tenant(), workspaces).await?)
-}
-
-/// What to do with a list of tags.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum TagChange {
-    Add,
-    Remove,
-    /// Exactly these afterwards.
-    Replace,
-}
-
-pub async fn change_tags(
-    app: &App,
-    ctx: &Context,
-    id: &WorkspaceId,
-    change: TagChange,
-    tags: &[TagBinding],
-) -> Result<Vec<TagBinding>> {
-    let tenant = ctx.tenant();
-    let mut tx = app.db.begin().await?;
-    let (_, proof) = load_locked(&mut tx, ctx, id, Permission::WorkspacesUpdate).await?;
-    let ids = std::slice::from_ref(id);
-    if change == TagChange::Replace {
-        for (_, old) in store::tags(&mut tx, &tenant, ids).await? {
-            if !tags.iter().any(|tag| tag.key == old.key) {
-                store::unbind_tag(&mut tx, &tenant, id, &old.key).await?;
-            }
-        }
-    }
-    for tag in tags {
-        match change {
-            TagChange::Add | TagChange::Replace => {
-                store::bind_tag(&mut tx, &tenant, id, tag).await?;
-            }
-            TagChange::Remove => store::unbind_tag(&mut tx, &tenant, id, &tag.key).await?,
-        }
-    }
-    let keys: Vec<_> = tags.iter().map(|tag| &tag.key).collect();
-    let detail = json!({ "change": format!("{change:?}"), "keys": keys });
-    audit::record(&mut tx, ctx, &proof, "workspace.tags", detail).await?;
-    let all = store::tags(&mut tx, &tenant, ids).await?;
-    tx.commit().await?;
-    Ok(all.into_iter().map(|(_, tag)| tag).collect())
 }

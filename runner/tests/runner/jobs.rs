@@ -76,7 +76,7 @@ fn settings() -> TerraformSettings {
     }
 }
 
-fn job(id: &str, work: job::Work) -> Job {
+pub(crate) fn job(id: &str, work: job::Work) -> Job {
     let kind = match &work {
         job::Work::Fetch(_) => "fetch",
         job::Work::Plan(_) => "plan",

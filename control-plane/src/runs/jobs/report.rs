@@ -100,7 +100,7 @@ async fn end_recovery(
 ) -> Result<(), RunError> {
     store::end_recovery(tx, &ctx.tenant(), &job.id).await?;
     if job.kind == JobKind::Apply && run.state.state_uncertain {
-        run.apply_result = report.apply.or(run.apply_result.take());
+        run.apply_result = report.apply.or_else(|| run.apply_result.take());
         let comment = "the runner came back and delivered its states";
         transition(app, tx, ctx, run, &Event::Resolve, Some(comment)).await?;
     }

@@ -181,6 +181,8 @@ both_databases! { MIGRATOR;
         let content: serde_json::Value = serde_json::from_slice(&raw.expect(200).body).unwrap();
         assert_eq!(content["serial"], 6);
         assert_eq!(content["resources"][0]["instances"][0]["attributes"]["id"], "b");
+        let again = bring(&app, &errored, &state(0, "l", "b"), 0, "l").await.unwrap();
+        assert_eq!(again, Disposition::Duplicate(id), "sent twice, stored once");
         // Another lineage stays another lineage.
         quarantined(bring(&app, &errored, &state(0, "m", "c"), 0, "m").await.unwrap());
     }
