@@ -21,10 +21,6 @@ const PIECE: usize = 64 * 1024;
 ///
 /// # Errors
 /// When the account has no journal key `key_id`, and the database's own.
-#[expect(
-    clippy::wildcard_enum_match_arm,
-    reason = "what isn't I/O is a broken seal"
-)]
 pub async fn open_sealed_journal<S: AsyncRead + Send + Unpin + 'static>(
     app: &App,
     tenant: &Tenant,

@@ -79,10 +79,6 @@ pub(super) fn judge(current: Option<Identity<'_>>, new: Identity<'_>, force: boo
 ///
 /// # Errors
 /// [`StateError::NotLocked`], or who holds it instead.
-#[expect(
-    clippy::wildcard_enum_match_arm,
-    reason = "every other error keeps its own words"
-)]
 pub(super) fn check_held(
     workspace: &Workspace,
     kind: ActorKind,
