@@ -67,8 +67,8 @@ struct Tally {
     summary: PlanSummary,
     /// Terraform's own word on whether the plan can be applied (from 1.8 on).
     applyable: Option<bool>,
-    /// A data source that is read while applying makes a plan worth applying too.
-    reads: u32,
+    /// Reads of data sources while applying, and actions of later versions: worth applying too.
+    others: u32,
 }
 
 impl Tally {
@@ -82,10 +82,15 @@ impl Tally {
             summary.moves,
             summary.forgotten,
             summary.output_changes,
-            self.reads,
+            self.others,
         ];
         let any = counted.iter().any(|count| *count > 0);
-        summary.has_changes = self.applyable.unwrap_or(any && !summary.errored);
+        summary.has_changes = match self.applyable {
+            // Terraform takes a refresh-only plan for applyable when only the order of sensitive
+            // paths differs, and says "No changes" in the same breath.
+            Some(applyable) => applyable && (any || summary.drifted > 0),
+            None => any && !summary.errored,
+        };
         summary
     }
 
@@ -98,8 +103,8 @@ impl Tally {
                 "update" => summary.changes += 1,
                 "delete" => summary.destructions += 1,
                 "forget" => summary.forgotten += 1,
-                "read" => self.reads += 1,
-                _ => {}
+                "no-op" => {}
+                _ => self.others += 1,
             }
         }
         if managed && change.change.importing.is_some() {
@@ -211,6 +216,10 @@ mod tests {
     fn a_refresh_only_plan_is_applyable_by_terraforms_word() {
         let plan = summary(r#"{"format_version":"1.2","resource_drift":[{}],"applyable":true}"#);
         assert!(plan.has_changes);
+        let plan = summary(r#"{"format_version":"1.2","resource_drift":[{}],"applyable":false}"#);
+        assert!(!plan.has_changes, "drift that a plan leaves alone");
+        let plan = summary(r#"{"format_version":"1.2","applyable":true}"#);
+        assert!(!plan.has_changes, "nothing was found to be different");
     }
 
     #[test]
