@@ -18,6 +18,7 @@ pub mod identity;
 pub mod job;
 pub mod logs;
 pub mod machine;
+pub mod relay;
 pub mod session;
 pub mod state;
 pub mod terraform_binary;

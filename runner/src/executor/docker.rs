@@ -6,16 +6,19 @@
 //! itself: a container that ended while the runner was away must still say how.
 
 use std::collections::HashMap;
+use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
 use std::time::Duration;
 
 use bollard::Docker;
-use bollard::models::{ContainerCreateBody, HostConfig, HostConfigLogConfig};
+use bollard::models::{ContainerCreateBody, HostConfig, HostConfigLogConfig, IpamConfig};
 use bollard::query_parameters::{
     CreateContainerOptions, CreateImageOptionsBuilder, InspectContainerOptions,
-    ListContainersOptionsBuilder, RemoveContainerOptionsBuilder, StartContainerOptions,
+    InspectNetworkOptions, ListContainersOptionsBuilder, RemoveContainerOptionsBuilder,
+    StartContainerOptions,
 };
 use futures::StreamExt;
+use protocol::v1::ExecutionSettings;
 use step::Sandbox;
 
 use super::{Answer, Execution, Executor, ExecutorError, SandboxLevel, Start, Surroundings};
@@ -245,6 +248,25 @@ impl Executor for DockerExecutor {
         })
     }
 
+    /// The host's own address in the container's network.
+    fn meeting_point<'a>(&'a self, settings: &'a ExecutionSettings) -> Answer<'a, Option<IpAddr>> {
+        Box::pin(async move {
+            let network = match settings.network.as_str() {
+                "none" => return Ok(None),
+                "host" => return Ok(Some(IpAddr::V4(Ipv4Addr::LOCALHOST))),
+                "" => "bridge",
+                named => named,
+            };
+            let seen = self
+                .docker
+                .inspect_network(network, None::<InspectNetworkOptions>)
+                .await
+                .map_err(failed("looking at the network"))?;
+            let pools = seen.ipam.and_then(|ipam| ipam.config).unwrap_or_default();
+            Ok(pools.iter().find_map(host_address))
+        })
+    }
+
     fn start<'a>(&'a self, start: &'a Start) -> Answer<'a, Execution> {
         Box::pin(async move {
             self.provide(self.image_of(start)).await?;
@@ -332,6 +354,17 @@ impl Executor for DockerExecutor {
     }
 }
 
+/// The host's address in a network. An older daemon does not name the gateway of its default
+/// network: it is the first address of the subnet then.
+fn host_address(pool: &IpamConfig) -> Option<IpAddr> {
+    if let Some(gateway) = &pool.gateway {
+        return gateway.parse().ok();
+    }
+    let (network, _) = pool.subnet.as_ref()?.split_once('/')?;
+    let network: Ipv4Addr = network.parse().ok()?;
+    Some(IpAddr::V4(Ipv4Addr::from_bits(network.to_bits() + 1)))
+}
+
 fn failed(what: &'static str) -> impl FnOnce(bollard::errors::Error) -> ExecutorError {
     move |error| ExecutorError::Docker {
         what,
@@ -345,4 +378,21 @@ fn is_status(error: &bollard::errors::Error, status: u16) -> bool {
         bollard::errors::Error::DockerResponseServerError { status_code, .. }
             if *status_code == status
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_host_is_found_with_and_without_a_gateway() {
+        let pool = |gateway: Option<&str>| IpamConfig {
+            subnet: Some("172.17.0.0/16".into()),
+            gateway: gateway.map(Into::into),
+            ..IpamConfig::default()
+        };
+        let found = |gateway| host_address(&pool(gateway)).unwrap().to_string();
+        assert_eq!(found(None), "172.17.0.1");
+        assert_eq!(found(Some("172.17.0.9")), "172.17.0.9");
+    }
 }

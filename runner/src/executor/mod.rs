@@ -10,6 +10,7 @@ pub mod process;
 mod sandbox;
 
 use std::future::Future;
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::pin::Pin;
 
@@ -73,6 +74,10 @@ pub trait Executor: Send + Sync {
     /// # Errors
     /// When the job asks for more than this machine can give.
     fn surroundings(&self, start: &Start) -> Result<Surroundings, ExecutorError>;
+
+    /// An address of this machine on which the step reaches the runner; `None` if its network has
+    /// none.
+    fn meeting_point<'a>(&'a self, settings: &'a ExecutionSettings) -> Answer<'a, Option<IpAddr>>;
 
     /// Starts the supervisor on a step directory whose specification has been written.
     fn start<'a>(&'a self, start: &'a Start) -> Answer<'a, Execution>;

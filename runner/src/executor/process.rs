@@ -5,6 +5,7 @@
 
 use std::collections::BTreeSet;
 use std::io;
+use std::net::{IpAddr, Ipv4Addr};
 use std::ops::Range;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -12,6 +13,7 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 
 use parking_lot::Mutex;
+use protocol::v1::ExecutionSettings;
 use step::{Bubblewrap, Sandbox};
 
 use super::{
@@ -155,6 +157,11 @@ impl Executor for ProcessExecutor {
             path: crate::machine::SEARCH_PATH.to_owned(),
             terraform: None,
         })
+    }
+
+    fn meeting_point<'a>(&'a self, settings: &'a ExecutionSettings) -> Answer<'a, Option<IpAddr>> {
+        let alone = settings.network == "none" && self.level == SandboxLevel::Strong;
+        Box::pin(async move { Ok((!alone).then_some(IpAddr::V4(Ipv4Addr::LOCALHOST))) })
     }
 
     fn start<'a>(&'a self, start: &'a Start) -> Answer<'a, Execution> {

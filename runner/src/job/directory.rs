@@ -14,6 +14,7 @@ use step::StateMode;
 use super::StepDir;
 use crate::executor::Execution;
 use crate::files;
+use crate::relay::RelayAddress;
 
 const RECORD: &str = "job.json";
 const JOB: &str = "job.pb";
@@ -46,6 +47,9 @@ pub struct Record {
     /// terraform's working directory, relative to the step directory.
     pub working_directory: PathBuf,
     pub execution: Option<Execution>,
+    /// Where the step reaches the control plane through the runner.
+    #[serde(default)]
+    pub relay: Option<RelayAddress>,
     /// Why the job failed before or beside its step; decided once.
     pub failure: Option<String>,
     /// A cancel was asked for.
@@ -62,6 +66,7 @@ impl Default for Record {
             state_file: None,
             working_directory: PathBuf::new(),
             execution: None,
+            relay: None,
             failure: None,
             canceled: false,
         }

@@ -10,13 +10,14 @@ use step::{Command, Limits, Spec, StateMode, StateSpec, files};
 use terraform::variables::{Variable, VariableError, tfvars};
 
 use super::backend::{self, Choice};
-use super::cli_config::cli_config;
+use super::cli_config::{ApiHost, cli_config};
 use super::environment::{EnvironmentError, environment};
 use super::{Context, JobDirectory, StepDir, commands};
 use crate::archive::{self, UnpackError};
 use crate::executor::{Executor, ExecutorError, Start};
+use crate::relay::{Relay, RelayJob};
 use crate::terraform_binary::{Binary, BinaryError};
-use crate::wire::{DownloadError, download};
+use crate::wire::{DownloadError, Refused, download};
 
 /// Below the step directory.
 pub(super) const INPUT: &str = "input";
@@ -45,6 +46,8 @@ pub enum PrepareError {
     Executor(#[from] ExecutorError),
     #[error("the working directory {0:?} is not in the configuration")]
     WorkingDirectory(String),
+    #[error("the control plane's services are not known: {0}")]
+    Relay(Refused),
     #[error("the job asks for {0}, which this version of the runner does not know; upgrade it")]
     Unknown(String),
     #[error("the step could not be prepared: {0}")]
@@ -54,6 +57,8 @@ pub enum PrepareError {
 /// A step ready to be started.
 pub(super) struct Prepared {
     pub(super) start: Start,
+    /// Listening; it must be served while the step runs.
+    pub(super) relay: Option<Relay>,
 }
 
 /// The part of a job's work that plan and apply share.
@@ -99,7 +104,12 @@ pub(super) async fn prepare(
         read_only: context.read_only(&binary.path),
     };
     let surroundings = executor.surroundings(&start)?;
-    write_input(context, &step, &layout, settings)?;
+    let relay = begin_relay(context, directory, executor, &step, settings).await?;
+    let api = match &relay {
+        Some(relay) => Some(relay.api_host().await.map_err(PrepareError::Relay)?),
+        None => None,
+    };
+    write_input(context, &step, &layout, settings, api.as_ref())?;
     let terraform = surroundings
         .terraform
         .clone()
@@ -130,7 +140,7 @@ pub(super) async fn prepare(
         let given = tokio::task::spawn_blocking(move || step.give_to(uid, gid));
         given.await.map_err(io::Error::other)??;
     }
-    Ok(Prepared { start })
+    Ok(Prepared { start, relay })
 }
 
 /// Where terraform works.
@@ -206,6 +216,34 @@ async fn fetch_tree(
     Ok(())
 }
 
+/// A relay, if the configuration names the control plane's host and the step can reach one.
+async fn begin_relay(
+    context: &Context,
+    directory: &mut JobDirectory,
+    executor: &dyn Executor,
+    step: &StepDir,
+    settings: &TerraformSettings,
+) -> Result<Option<Relay>, PrepareError> {
+    let host = settings.api_host.as_str();
+    let config = step.dir().open_dir(files::CONFIG)?;
+    if host.is_empty() || !backend::mentions(&config, host).unwrap_or(true) {
+        return Ok(None);
+    }
+    let job = &directory.job;
+    let execution = job.execution.clone().unwrap_or_default();
+    let Some(address) = executor.meeting_point(&execution).await? else {
+        tracing::warn!(job = %job.id, "the step's network has no way to the control plane");
+        return Ok(None);
+    };
+    let name = RelayJob {
+        job_id: job.id.clone(),
+        epoch: job.epoch,
+    };
+    let relay = Relay::begin(context.wire.for_job(), name, address, host).await?;
+    directory.record.relay = Some(relay.address().clone());
+    Ok(Some(relay))
+}
+
 fn state_mode(
     job: &Job,
     settings: &TerraformSettings,
@@ -269,6 +307,7 @@ fn write_input(
     step: &StepDir,
     layout: &Layout,
     settings: &TerraformSettings,
+    api: Option<&ApiHost>,
 ) -> Result<(), PrepareError> {
     for directory in [INPUT, PLAN, HOME, TEMPORARY, "control", files::OUTPUT] {
         step.make_directories(directory)?;
@@ -289,7 +328,7 @@ fn write_input(
         tfvars(variables)?.as_bytes(),
         0o600,
     )?;
-    let config = cli_config(&context.providers, None);
+    let config = cli_config(&context.providers, api);
     step.write(path.join("cli.tfrc"), config.as_bytes(), 0o600)?;
     Ok(())
 }

@@ -15,6 +15,7 @@ use super::watch_step::{Ended, watch_step};
 use super::{Context, JobDirectory, Wanted, logs, progress};
 use crate::executor::{Execution, Executor};
 use crate::logs::source::{StepEnd, StepProgress};
+use crate::relay::{Relay, RelayJob};
 use crate::state::{Label, bring_home, found, sync_snapshots};
 use crate::wire::{Lane, Refused};
 
@@ -59,9 +60,18 @@ async fn run_step(
     directory: &mut JobDirectory,
     wanted: &mut watch::Receiver<Wanted>,
 ) -> Result<CompleteRequest, Refused> {
+    let mut relay = None;
     if directory.record.stage == Stage::Preparing && directory.record.failure.is_none() {
-        prepare_and_start(context, directory, wanted).await;
+        relay = prepare_and_start(context, directory, wanted).await;
+    } else if directory.record.stage == Stage::Running {
+        relay = relay_again(context, directory).await;
     }
+    let relaying = async {
+        match &relay {
+            Some(relay) => relay.serve().await,
+            None => std::future::pending().await,
+        }
+    };
     let (progress, seen) = watch::channel(StepProgress::default());
     let logs = logs::send_logs(context, directory, seen.clone());
     let told = progress::tell_progress(context, directory, seen.clone());
@@ -74,6 +84,23 @@ async fn run_step(
     tokio::select! {
         report = both => report,
         never = told => match never {},
+        never = relaying => match never {},
+    }
+}
+
+/// The step goes on asking where it asked before the restart.
+async fn relay_again(context: &Context, directory: &JobDirectory) -> Option<Relay> {
+    let address = directory.record.relay.clone()?;
+    let job = RelayJob {
+        job_id: directory.job.id.clone(),
+        epoch: directory.job.epoch,
+    };
+    match Relay::again(context.wire.for_job(), job, address).await {
+        Ok(relay) => Some(relay),
+        Err(error) => {
+            tracing::warn!(job = %directory.job.id, %error, "the step's relay can't listen again");
+            None
+        }
     }
 }
 
@@ -82,7 +109,7 @@ async fn prepare_and_start(
     context: &Context,
     directory: &mut JobDirectory,
     wanted: &mut watch::Receiver<Wanted>,
-) {
+) -> Option<Relay> {
     let settings = directory.job.execution.clone().unwrap_or_default();
     let result = async {
         let executor = context
@@ -105,13 +132,20 @@ async fn prepare_and_start(
             .await
             .map_err(|e| chain(&e))?;
         directory.record.execution = Some(execution);
-        directory.save().map_err(|error| chain(&error))
+        if let Err(error) = directory.save() {
+            tracing::warn!(job = %directory.job.id, %error, "the job's record could not be written");
+        }
+        Ok(prepared.relay)
     }
     .await;
-    if let Err(failure) = result
-        && directory.record.execution.is_none()
-    {
-        directory.record.failure = Some(failure);
+    match result {
+        Ok(relay) => relay,
+        Err(failure) => {
+            directory.record.failure = Some(failure);
+            let stage = directory.record.stage;
+            note(directory, stage);
+            None
+        }
     }
 }
 
@@ -213,12 +247,14 @@ async fn follow(
             out_of_memory: false,
         };
     };
-    let execution = directory
-        .record
-        .execution
-        .clone()
-        .unwrap_or(Execution::Process { pid: 0, uid: None });
-    let executor: Arc<dyn Executor> = match context.executors.of(&execution) {
+    let recorded = directory.record.execution.clone();
+    let settings = directory.job.execution.clone().unwrap_or_default();
+    // It may have been started just before the runner ended, and not recorded.
+    let executor = match &recorded {
+        Some(execution) => context.executors.of(execution),
+        None => context.executors.choose(&settings.executor),
+    };
+    let executor: Arc<dyn Executor> = match executor {
         Ok(executor) => executor,
         Err(error) => {
             tracing::error!(job = %directory.job.id, %error, "the step can't be looked after");
@@ -227,6 +263,7 @@ async fn follow(
             };
         }
     };
+    let execution = recorded.unwrap_or(Execution::Process { pid: 0, uid: None });
     executor.found(&execution);
     let (over, is_over) = watch::channel(false);
     let watching = async {

@@ -38,7 +38,7 @@ resource "terraform_data" "slow" {
 resource "terraform_data" "last" { input = terraform_data.slow.id }
 "#;
 
-fn slug(files: &[(&str, &str)]) -> Vec<u8> {
+pub(crate) fn slug(files: &[(&str, &str)]) -> Vec<u8> {
     let gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
     let mut tar = tar::Builder::new(gzip);
     for (name, content) in files {
@@ -427,4 +427,120 @@ async fn an_expired_certificate_is_exchanged() {
     let (done, _) = planned(&plane, "job-p", HELLO, settings()).await;
     assert!(done.plan.is_some());
     assert!(*plane.shared.recovered.lock() >= 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_apply_over_the_http_backend_continues_a_state() {
+    let plane = Plane::start().await;
+    let Some(_machine) = Machine::start(&plane) else {
+        return;
+    };
+    let http = TerraformSettings {
+        state_mode: "http".into(),
+        ..settings()
+    };
+    let (done, archive) = planned(&plane, "job-p1", SLOW, http.clone()).await;
+    assert_eq!(done.plan.as_ref().unwrap().state_mode, "http");
+    plane.queue(
+        job("job-a1", apply(http.clone(), &done)),
+        &[("plan-archive", archive)],
+    );
+    let done = plane.completion("job-a1").await;
+    assert_eq!(done.outcome(), Outcome::Succeeded, "{}", done.error);
+    let state = plane.with("job-a1", |held| held.upload("state").unwrap().clone());
+    assert!(state.head.final_state && !state.head.recovery);
+    assert_eq!(state.head.md5_hex.len(), 32);
+
+    let next = TerraformSettings {
+        current_serial: state.head.serial,
+        current_lineage: state.head.lineage.clone(),
+        current_state_bytes: state.data.len() as u64,
+        destroy: true,
+        ..http
+    };
+    let work = plan(next.clone());
+    let config = slug(&[("main.tf", SLOW)]);
+    plane.queue(
+        job("job-p2", work),
+        &[("configuration", config), ("state", state.data.clone())],
+    );
+    let done = plane.completion("job-p2").await;
+    assert_eq!(done.outcome(), Outcome::Succeeded, "{}", done.error);
+    assert_eq!(done.plan.as_ref().unwrap().destructions, 3);
+    let archive = plane.with("job-p2", |it| {
+        it.upload("plan-archive").unwrap().data.clone()
+    });
+    let downloads = [("plan-archive", archive), ("state", state.data)];
+    plane.queue(job("job-a2", apply(next, &done)), &downloads);
+    let done = plane.completion("job-a2").await;
+    assert_eq!(done.outcome(), Outcome::Succeeded, "{}", done.error);
+    assert_eq!(done.apply.unwrap().destructions, 3);
+    let last = plane.with("job-a2", |held| held.upload("state").unwrap().head.clone());
+    assert!(last.serial > state.head.serial);
+    assert_eq!(last.lineage, state.head.lineage);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_drained_runner_finishes_what_runs() {
+    let plane = Plane::start().await;
+    let Some(machine) = Machine::start(&plane) else {
+        return;
+    };
+    let (done, archive) = planned(&plane, "job-p", SLOW, settings()).await;
+    plane.queue(
+        job("job-a", apply(settings(), &done)),
+        &[("plan-archive", archive)],
+    );
+    plane
+        .until("the slow one", "job-a", |it| {
+            it.log("text").contains("Provisioning with")
+        })
+        .await;
+    let data = machine.data.path().to_owned();
+    let drained = tokio::task::spawn_blocking(move || {
+        std::process::Command::new(env!("CARGO_BIN_EXE_terrane-runner"))
+            .args(["drain", "--data-dir"])
+            .arg(data)
+            .env_clear()
+            .status()
+            .unwrap()
+    });
+    assert!(drained.await.unwrap().success());
+    let done = plane.with("job-a", |held| held.completed.clone());
+    assert_eq!(done.unwrap().outcome(), Outcome::Succeeded);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_private_module_comes_through_the_relay() {
+    let plane = Plane::start().await;
+    let Some(_machine) = Machine::start(&plane) else {
+        return;
+    };
+    modules(&plane).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_private_module_comes_through_the_relay_into_a_container() {
+    let plane = Plane::start().await;
+    let Some(_machine) = Machine::with_docker(&plane) else {
+        return;
+    };
+    modules(&plane).await;
+}
+
+async fn modules(plane: &Plane) {
+    let config = r#"
+module "one" {
+  source  = "registry.example/ns/one/aws"
+  version = "1.0.0"
+}
+output "v" { value = module.one.v }
+"#;
+    let settings = TerraformSettings {
+        api_host: "registry.example".into(),
+        ..settings()
+    };
+    let (_, _) = planned(plane, "job-p", config, settings).await;
+    let text = plane.with("job-p", |held| held.log("text"));
+    assert!(text.contains("from the module"), "{text}");
 }

@@ -349,8 +349,43 @@ impl Runner for Shared {
         Ok(Response::new(CompleteResponse { accepted: true }))
     }
 
-    async fn relay(&self, _: Request<RelayRequest>) -> Result<Response<Self::RelayStream>, Status> {
-        Err(Status::unimplemented("not in this test"))
+    /// A registry with one module.
+    async fn relay(
+        &self,
+        request: Request<RelayRequest>,
+    ) -> Result<Response<Self::RelayStream>, Status> {
+        let request = request.into_inner();
+        self.leased(&request.job_id, request.epoch, |_| Ok(()))?;
+        let json = |text: &str| {
+            (
+                200,
+                "content-type",
+                "application/json",
+                text.as_bytes().to_vec(),
+            )
+        };
+        let (status, name, value, data) = match request.path_and_query.as_str() {
+            "/.well-known/terraform.json" => json(r#"{"modules.v1":"/api/modules/"}"#),
+            "/api/modules/ns/one/aws/versions" => {
+                json(r#"{"modules":[{"versions":[{"version":"1.0.0"}]}]}"#)
+            }
+            "/api/modules/ns/one/aws/1.0.0/download" => {
+                let place = "https://registry.example/one.tar.gz?archive=tar.gz";
+                (204, "X-Terraform-Get", place, Vec::new())
+            }
+            path if path.starts_with("/one.tar.gz") => {
+                let module = "output \"v\" { value = \"from the module\" }";
+                let module = crate::jobs::slug(&[("main.tf", module)]);
+                (200, "content-type", "application/gzip", module)
+            }
+            _ => (404, "content-type", "text/plain", Vec::new()),
+        };
+        let chunk = RelayChunk {
+            status,
+            headers: [(name.to_owned(), value.to_owned())].into(),
+            data: data.into(),
+        };
+        Ok(Response::new(Box::pin(futures::stream::iter([Ok(chunk)]))))
     }
 
     async fn renew_credentials(
