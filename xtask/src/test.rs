@@ -4,7 +4,7 @@
 //! was skipped and why, and one line of counts.
 
 use std::io::{BufRead, BufReader};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
@@ -17,21 +17,24 @@ use crate::needs;
 const SLOWEST: usize = 15;
 
 pub(crate) fn run(tree: &Tree, filters: &[String]) -> Result<()> {
-    prepare(tree)?;
+    let supervisor = prepare(tree)?;
     let skips = tree.tools().join("skipped.txt");
     let _ = std::fs::remove_file(&skips);
     let started = Instant::now();
     let outcome = if found_on_path("cargo-nextest").is_some() {
-        nextest(tree, filters, &skips)?
+        nextest(tree, filters, &skips, &supervisor)?
     } else {
         eprintln!("cargo-nextest is not installed: using cargo test");
-        cargo_test(tree, filters, &skips)?
+        cargo_test(tree, filters, &skips, &supervisor)?
     };
     report(&outcome, &skips, started.elapsed().as_secs_f64())
 }
 
 /// Makes what tests start but cargo doesn't build for them.
-fn prepare(tree: &Tree) -> Result<()> {
+///
+/// Gives the static supervisor: tests must not use the one beside the runner, which cargo builds
+/// dynamically and which no container can start.
+fn prepare(tree: &Tree) -> Result<PathBuf> {
     needs::install()?;
     needs::docker(tree)?;
     let terraform = terraform::find_or_fetch(tree)?;
@@ -43,7 +46,7 @@ fn prepare(tree: &Tree) -> Result<()> {
     if let Err(error) = provider::mirror(tree) {
         eprintln!("no test provider: {error:#}");
     }
-    product::supervisor(tree)?;
+    let supervisor = product::static_supervisor(tree)?;
     if image::docker_answers() && !image::exists(image::DEFAULT_TAG) {
         image::build(image::DEFAULT_TAG, &[&terraform])?;
     }
@@ -51,7 +54,8 @@ fn prepare(tree: &Tree) -> Result<()> {
     build
         .args(["build", "--workspace", "--all-targets"])
         .current_dir(&tree.root);
-    run_command(&mut build)
+    run_command(&mut build)?;
+    Ok(supervisor)
 }
 
 #[derive(Default)]
@@ -63,14 +67,17 @@ struct Outcome {
     times: Vec<(f64, String)>,
 }
 
-fn nextest(tree: &Tree, filters: &[String], skips: &Path) -> Result<Outcome> {
+fn nextest(tree: &Tree, filters: &[String], skips: &Path, supervisor: &Path) -> Result<Outcome> {
     let junit = tree.target.join("nextest/default/junit.xml");
     let _ = std::fs::remove_file(&junit);
     let mut tests = Command::new("cargo");
     tests
         .args(["nextest", "run", "--workspace", "--no-fail-fast"])
         .args(filters);
-    tests.current_dir(&tree.root).env("TERRANE_SKIPS", skips);
+    tests
+        .current_dir(&tree.root)
+        .env("TERRANE_SKIPS", skips)
+        .env("TERRANE_RUNNER_SUPERVISOR", supervisor);
     let status = tests.status().context("starting cargo nextest")?;
     let report = std::fs::read_to_string(&junit)
         .with_context(|| format!("nextest ended with {status} and wrote no report"))?;
@@ -108,7 +115,7 @@ fn read_junit(report: &str) -> Outcome {
     outcome
 }
 
-fn cargo_test(tree: &Tree, filters: &[String], skips: &Path) -> Result<Outcome> {
+fn cargo_test(tree: &Tree, filters: &[String], skips: &Path, supervisor: &Path) -> Result<Outcome> {
     let mut tests = Command::new("cargo");
     tests
         .args(["test", "--workspace", "--no-fail-fast"])
@@ -116,6 +123,7 @@ fn cargo_test(tree: &Tree, filters: &[String], skips: &Path) -> Result<Outcome> 
     tests
         .current_dir(&tree.root)
         .env("TERRANE_SKIPS", skips)
+        .env("TERRANE_RUNNER_SUPERVISOR", supervisor)
         .stdout(Stdio::piped());
     let mut child = tests.spawn().context("starting cargo test")?;
     let mut outcome = Outcome::default();

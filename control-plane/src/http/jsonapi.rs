@@ -11,8 +11,9 @@ use http::{HeaderValue, StatusCode, header};
 use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::ToSchema;
 
-use super::error::JSON_API;
+use super::error::{ApiError, JSON_API};
 use super::page::Pagination;
+use crate::problem::Kind;
 
 /// A whole answer: primary data, what was included, and paging.
 #[derive(Debug, Serialize, ToSchema)]
@@ -213,6 +214,23 @@ pub struct InputIdentifier {
 }
 
 impl<A> InputData<A> {
+    /// Refuses an object of another type. A missing or empty type passes: clients send those.
+    ///
+    /// # Errors
+    /// 422 that names both types.
+    pub fn expect_type(&self, expected: &str) -> Result<(), ApiError> {
+        match self.kind.as_deref() {
+            None | Some("") => Ok(()),
+            Some(kind) if kind == expected => Ok(()),
+            Some(kind) => Err(ApiError::new(
+                Kind::Invalid,
+                "request.wrong-type",
+                format!("the object's type must be {expected:?}, not {kind:?}"),
+            )
+            .at("/data/type")),
+        }
+    }
+
     /// The id a to-one relationship points to.
     pub fn related_id(&self, name: &str) -> Option<&str> {
         match &self.relationships.get(name)?.data {

@@ -99,6 +99,7 @@ pub(super) fn run_id(text: &str) -> ApiResult<RunId> {
 }
 
 fn new_run(input: InputData<RunInput>, headers: &HeaderMap) -> ApiResult<NewRun> {
+    input.expect_type("runs")?;
     let workspace = input.related_id("workspace").ok_or_else(|| {
         ApiError::new(Kind::Invalid, "runs.invalid", "a run needs a workspace")
             .at("/data/relationships/workspace")

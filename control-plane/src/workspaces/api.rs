@@ -147,6 +147,7 @@ async fn create(
     Path(organization): Path<String>,
     Body(input): Body<WorkspaceInput>,
 ) -> ApiResult<Created<Resource<WorkspaceAttributes>>> {
+    input.expect_type("workspaces")?;
     input.attributes.check_supported()?;
     let new = NewWorkspace {
         name: input.attributes.name.clone().unwrap_or_default(),
@@ -246,6 +247,7 @@ async fn change(
     key: &WorkspaceKey,
     input: InputData<WorkspaceInput>,
 ) -> ApiResult<One> {
+    input.expect_type("workspaces")?;
     input.attributes.check_supported()?;
     let change = WorkspaceChange {
         name: input.attributes.name.clone(),

@@ -35,16 +35,26 @@ pub fn build(tree: &Tree) -> Result<PathBuf> {
 /// # Errors
 /// When it doesn't build.
 pub fn supervisor(tree: &Tree) -> Result<PathBuf> {
+    let built = static_supervisor(tree)?;
     let _lock = Lock::take(&tree.tools(), "supervisor")?;
-    let built = static_build(tree, "terrane-supervisor", |cargo| {
-        cargo.args(["--package", "supervisor"]);
-    })?;
     let installed = tree.binaries().join("terrane-supervisor");
     std::fs::create_dir_all(tree.binaries())?;
     let temporary = installed.with_extension("new");
     std::fs::copy(&built, &temporary)?;
     std::fs::rename(&temporary, &installed)?;
     Ok(installed)
+}
+
+/// Builds the static supervisor and says where it is. The one beside the other binaries is replaced
+/// by a dynamic one whenever cargo builds the workspace; this one stays.
+///
+/// # Errors
+/// When it doesn't build.
+pub fn static_supervisor(tree: &Tree) -> Result<PathBuf> {
+    let _lock = Lock::take(&tree.tools(), "supervisor")?;
+    static_build(tree, "terrane-supervisor", |cargo| {
+        cargo.args(["--package", "supervisor"]);
+    })
 }
 
 /// Builds one binary without any shared library, in a target directory of its own, so that its

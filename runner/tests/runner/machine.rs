@@ -16,7 +16,14 @@ pub(crate) struct Machine {
 }
 
 /// The supervisor, if it has been built; the tests can do nothing without it.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the test command names the static one"
+)]
 pub(crate) fn supervisor() -> Option<PathBuf> {
+    if let Ok(named) = std::env::var("TERRANE_RUNNER_SUPERVISOR") {
+        return Some(PathBuf::from(named));
+    }
     let runner = Path::new(env!("CARGO_BIN_EXE_terrane-runner"));
     let path = runner.with_file_name("terrane-supervisor");
     if path.is_file() {

@@ -146,7 +146,7 @@ resource "sandbox_object" "a" {{
         .project
         .write("main.tf", &configuration("first-secret-value", 1));
     session.project.ok(&["init"]);
-    let created = session.run("plan", 0, &["plan"]).output;
+    let created = words(&session.run("plan", 0, &["plan"]).output);
     assert!(
         created.contains("+ secret = (sensitive value)"),
         "{created}"
