@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -58,13 +58,14 @@ pub enum AppError {
 ///
 /// # Errors
 /// [`AppError`].
-pub async fn run(config: Config) -> Result<(), AppError> {
+pub async fn run(mut config: Config) -> Result<(), AppError> {
+    let data = config.data.clone();
     let data_error = |source| AppError::Data {
-        path: config.data.clone(),
+        path: data.clone(),
         source,
     };
-    files::make_passage(&config.data).map_err(data_error)?;
-    files::make_passage(&config.data.join("jobs")).map_err(data_error)?;
+    files::make_passage(&data).map_err(data_error)?;
+    files::make_passage(&data.join("jobs")).map_err(data_error)?;
     let _occupied = drain::occupy(&config.data).map_err(|source| {
         if source.kind() == io::ErrorKind::AlreadyExists {
             AppError::Occupied(config.data.clone())
@@ -72,6 +73,8 @@ pub async fn run(config: Config) -> Result<(), AppError> {
             data_error(source)
         }
     })?;
+
+    config.supervisor = installed_supervisor(&config).map_err(data_error)?;
 
     let (requests, inbox) = mpsc::unbounded_channel();
     let mut tasks = tokio::task::JoinSet::new();
@@ -90,6 +93,16 @@ pub async fn run(config: Config) -> Result<(), AppError> {
         SessionEnd::Done => Ok(()),
         SessionEnd::Refused => Err(AppError::Refused(config.data.join("jobs"))),
     }
+}
+
+/// A copy of the supervisor in the data directory, which the users of steps can reach: the one beside
+/// the runner may lie in a directory that only the runner's user may enter.
+fn installed_supervisor(config: &Config) -> io::Result<PathBuf> {
+    let directory = config.data.join("bin");
+    files::make_passage(&directory)?;
+    let installed = directory.join("terrane-supervisor");
+    files::install_program(&config.supervisor, &installed)?;
+    Ok(installed)
 }
 
 /// Asks the runner of a data directory to finish and waits for it; whether there was one.

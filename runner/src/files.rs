@@ -46,6 +46,19 @@ pub(crate) fn make_directory(path: &Path, mode: u32) -> io::Result<()> {
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode))
 }
 
+/// Copies a program to where every user may start it, whole or not at all. A process that runs the
+/// old one keeps it.
+///
+/// # Errors
+/// The file system's own.
+pub(crate) fn install_program(from: &Path, to: &Path) -> io::Result<()> {
+    let temporary = to.with_extension("new");
+    remove_if_there(&temporary)?;
+    std::fs::copy(from, &temporary)?;
+    std::fs::set_permissions(&temporary, std::fs::Permissions::from_mode(0o755))?;
+    std::fs::rename(&temporary, to)
+}
+
 /// Removes a file; none is fine.
 ///
 /// # Errors

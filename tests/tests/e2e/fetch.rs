@@ -16,9 +16,9 @@ async fn a_run_is_made_from_a_commit() {
     let settings = json!({
         "name": "from-git",
         "auto-apply": true,
-        "git-source": {
-            "url": git.url("infra"), "branch": "main",
-            "username": "bot", "token": "git-secret-token", "ca-certificate": git.ca_pem(),
+        "git": {
+            "url": git.url("infra"), "reference": commit,
+            "username": "bot", "token": "git-secret-token", "ca-pem": git.ca_pem(),
         },
     });
     let workspace = api
@@ -50,5 +50,5 @@ async fn a_run_is_made_from_a_commit() {
         .await
         .expect(200);
     let text = String::from_utf8_lossy(&version.bytes).into_owned();
-    assert!(text.contains(&commit) || text.contains("commit"), "{text}");
+    assert!(text.contains(&commit), "{text}");
 }

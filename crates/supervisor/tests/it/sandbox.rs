@@ -105,7 +105,13 @@ fn a_layer_that_can_not_be_put_on_is_an_error() {
 
 #[test]
 fn the_probe_tells_what_works() {
-    let output = std::process::Command::new(crate::fixture::SUPERVISOR)
+    // Where the test binary was built may be closed to other users.
+    let place = tempfile::tempdir().unwrap();
+    let open = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+    std::fs::set_permissions(place.path(), open).unwrap();
+    let supervisor = place.path().join("terrane-supervisor");
+    std::fs::copy(crate::fixture::SUPERVISOR, &supervisor).unwrap();
+    let output = std::process::Command::new(supervisor)
         .arg("--probe")
         .output();
     let probe: step::Probe = serde_json::from_slice(&output.unwrap().stdout).unwrap();
