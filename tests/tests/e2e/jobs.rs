@@ -53,8 +53,10 @@ async fn a_configuration_of_3000_resources() {
     assert_eq!(project.ok(&["state", "list"]).lines().count(), 3000);
 }
 
-/// Ten ways out, tried by a provisioner in an apply; each must fail.
-async fn sandbox(executor: &'static str) {
+const PROBE: &str = include_str!("probe.sh");
+
+/// Ways out, tried by a provisioner in an apply; each must fail.
+async fn sandbox(executor: &'static str, script: &str, tries: usize) {
     let dev = Dev::start_with(Options {
         executor,
         ..Options::default()
@@ -68,7 +70,7 @@ async fn sandbox(executor: &'static str) {
         .id();
     let secret = dev.scratch().join("secret-of-the-host");
     std::fs::write(&secret, "host secret").unwrap();
-    let probe = include_str!("probe.sh")
+    let probe = script
         .replace("@HOST_FILE@", secret.to_str().unwrap())
         .replace("@DATA_DIR@", dev.scratch().to_str().unwrap())
         .replace("@SERVER_PID@", &dev.facts.pid.to_string());
@@ -84,7 +86,11 @@ async fn sandbox(executor: &'static str) {
         .filter(|line| line.contains("ESCAPED "))
         .collect();
     assert!(escapes.is_empty(), "{executor}: {escapes:#?}");
-    assert_eq!(log.matches("held ").count(), 10, "every probe ran:\n{log}");
+    assert_eq!(
+        log.matches("held ").count(),
+        tries,
+        "every probe ran:\n{log}"
+    );
     assert!(tests::is_alive(dev.facts.pid));
 }
 
@@ -104,7 +110,13 @@ async fn applied(api: &Api, workspace: &str, files: &[(&str, &str)]) -> String {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_process_can_t_leave_its_sandbox() {
-    sandbox("process").await;
+    sandbox("process", PROBE, 9).await;
+}
+
+/// A job must not reach the address where clouds keep a machine's credentials.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_metadata_address_is_out_of_reach() {
+    sandbox("process", include_str!("metadata.sh"), 1).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -112,7 +124,7 @@ async fn a_container_can_t_be_left() {
     if !testkit::programs::docker() {
         return testkit::skip("a Docker daemon");
     }
-    sandbox("docker").await;
+    sandbox("docker", PROBE, 9).await;
 }
 
 /// An unmodified configuration for a well-known provider, offline.
