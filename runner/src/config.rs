@@ -382,6 +382,8 @@ mod tests {
             "x",
             "--mirror",
             "/does/not/exist",
+            "--supervisor",
+            "/does/not/exist/either",
         ])
         .unwrap_err();
         for part in [
