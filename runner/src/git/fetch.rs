@@ -181,10 +181,12 @@ fn download(
     if fetched.is_ok() && repository.find_object(target.id, None).is_ok() {
         return Ok(());
     }
-    if target.reference.is_empty() {
-        return Err(FetchError::NoCommit(target.id.to_string()));
-    }
-    let all = format!("+{}:refs/terrane/reference", target.reference);
+    let all = if target.reference.is_empty() {
+        // A commit without a name: it is behind one of the branches, or nowhere.
+        "+refs/heads/*:refs/terrane/heads/*".to_owned()
+    } else {
+        format!("+{}:refs/terrane/reference", target.reference)
+    };
     fetch_refspec(repository, registered, &all, 0)?;
     Ok(())
 }

@@ -39,7 +39,7 @@ async fn a_run_is_made_from_a_commit() {
     let ended = api
         .run_status(&run, &["applied", "planned_and_finished", "errored"])
         .await;
-    assert_eq!(ended.attribute("status"), "applied");
+    assert_eq!(ended.attribute("status"), "applied", "{:?}", ended.json);
     let version = ended.json["data"]["relationships"]["configuration-version"]["data"]["id"]
         .as_str()
         .unwrap();
