@@ -87,12 +87,11 @@ impl Project {
         &self.host
     }
 
-    /// Sets an environment variable for the commands that follow; an empty value removes it.
+    /// Sets an environment variable for the commands that follow; to terraform an empty one is
+    /// the same as none.
     pub fn set(&mut self, name: &str, value: &str) {
         self.environment.retain(|(known, _)| known != name);
-        if !value.is_empty() {
-            self.environment.push((name.to_owned(), value.to_owned()));
-        }
+        self.environment.push((name.to_owned(), value.to_owned()));
     }
 
     pub fn write(&self, name: &str, content: &str) -> &Self {

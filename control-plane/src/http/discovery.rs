@@ -15,7 +15,7 @@ use crate::app::App;
 pub const LOGIN_CLIENT: &str = "terraform-cli";
 
 /// The local ports that `terraform login` may listen on, first and last.
-pub const LOGIN_PORTS: [u16; 2] = [10_000, 10_010];
+pub const LOGIN_PORTS: [u16; 2] = [10_000, 10_999];
 
 pub(super) fn api_routes() -> OpenApiRouter<Arc<App>> {
     OpenApiRouter::new().routes(routes!(ping))

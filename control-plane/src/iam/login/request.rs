@@ -151,7 +151,7 @@ mod unit {
             "https://localhost:10003/login",
             "http://localhost/login",
             "http://localhost:9999/login",
-            "http://localhost:10011/login",
+            "http://localhost:11000/login",
             "http://localhost:10003/other",
             "http://localhost:10003/login?next=x",
             "http://localhost:10003/login#x",
