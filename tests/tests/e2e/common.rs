@@ -131,4 +131,10 @@ impl Session {
             .map(str::to_owned)
             .collect()
     }
+
+    /// `terraform force-unlock`, as its own message says.
+    pub(crate) fn unlock_by_force(&self) {
+        let id = format!("{}/{}", self.dev.facts.environment, self.workspace_name);
+        self.run("force-unlock", 0, &["force-unlock", "-force", &id]);
+    }
 }

@@ -56,13 +56,13 @@ async fn commands(backend: Backend) {
     session.run("taint", 0, &["untaint", "terraform_data.a"]);
     wrote("untaint", session.serial().await);
 
-    push(&session, &pulled).await;
+    push(&session, backend, &pulled).await;
     console(&session);
     force_unlock(&session).await;
 }
 
 /// An older serial and a foreign lineage are refused, unless forced.
-async fn push(session: &Session, old: &str) {
+async fn push(session: &Session, backend: Backend, old: &str) {
     let before = session.serial().await;
     session.project.write("old.json", old);
     let refused = session.run("push, refused", 1, &["state", "push", "old.json"]);
@@ -82,11 +82,34 @@ async fn push(session: &Session, old: &str) {
     session.run("push", 0, &["state", "push", "newer.json"]);
     // The CLI counts one up from the serial of the file, as with every state that it persists.
     assert_eq!(session.serial().await, before + 6);
-    session.run("push", 0, &["state", "push", "-force", "old.json"]);
+    push_forced(session, backend).await;
     assert_eq!(
         session.state_list(),
         ["terraform_data.a", "terraform_data.b"]
     );
+}
+
+/// `remote` hands `-force` on to the server. `cloud` of terraform 1.11 forgets it: the request
+/// says `"force": false`, is refused as any older state, and the CLI leaves its lock behind.
+async fn push_forced(session: &Session, backend: Backend) {
+    let forced = ["state", "push", "-force", "old.json"];
+    if backend == Backend::Remote {
+        session.run("push", 0, &forced);
+        return;
+    }
+    let before = session.serial().await;
+    let refused = session.project.exits(1, &forced);
+    assert!(refused.output.contains("older"), "{}", refused.output);
+    assert_eq!(session.serial().await, before);
+    session.unlock_by_force();
+    // Under a serial of its own it goes in.
+    let mut old: serde_json::Value = serde_json::from_str(
+        &std::fs::read_to_string(session.project.path().join("old.json")).unwrap(),
+    )
+    .unwrap();
+    old["serial"] = (before + 1).into();
+    session.project.write("old.json", &old.to_string());
+    session.run("push", 0, &forced);
 }
 
 fn console(session: &Session) {
@@ -113,11 +136,7 @@ async fn force_unlock(session: &Session) {
         .expect(200);
     let locked = session.project.exits(1, &["taint", "terraform_data.a"]);
     assert!(locked.output.contains("locked"), "{}", locked.output);
-    let id = format!(
-        "{}/{}",
-        session.dev.facts.environment, session.workspace_name
-    );
-    session.run("force-unlock", 0, &["force-unlock", "-force", &id]);
+    session.unlock_by_force();
     session.run("taint", 0, &["taint", "terraform_data.a"]);
 }
 
