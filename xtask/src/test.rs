@@ -68,7 +68,8 @@ struct Outcome {
 }
 
 fn nextest(tree: &Tree, filters: &[String], skips: &Path, supervisor: &Path) -> Result<Outcome> {
-    let junit = tree.target.join("nextest/default/junit.xml");
+    // nextest keeps its reports in the workspace, wherever cargo's target folder is.
+    let junit = tree.root.join("target/nextest/default/junit.xml");
     let _ = std::fs::remove_file(&junit);
     let mut tests = Command::new("cargo");
     tests

@@ -178,6 +178,7 @@ both_flavours! {
     the_runner_is_gone_in_mid_apply,
     the_runner_is_gone_while_planning,
     two_runners_never_do_the_same_job,
+    a_cancel_in_mid_apply_records_everything,
 }
 
 /// Everything dies at once, the control plane too, and comes back on the same disks.
@@ -312,4 +313,20 @@ async fn two_runners_never_do_the_same_job(flavour: Flavour) {
         assert_eq!(ended.attribute("status"), "applied");
     }
     assert_eq!(stage.made().len(), 18);
+}
+
+/// A cancel in mid-apply: what is in flight is finished, everything made is recorded, and the
+/// workspace is free again.
+async fn a_cancel_in_mid_apply_records_everything(flavour: Flavour) {
+    let Some(stage) = Stage::set(flavour).await else {
+        return;
+    };
+    let run = stage.apply(&objects(&stage.endpoint, 60, 1000, 0)).await;
+    stage.mid_apply(&run, 5).await;
+    let cancel = format!("runs/{run}/actions/cancel");
+    stage.api.post(&cancel, json!({})).await.expect(202);
+    let ended = stage.resolved(&run).await;
+    assert_eq!(ended.attribute("status"), "canceled");
+    assert!(stage.made().len() < 60, "it was cancelled too late");
+    assert_eq!(stage.recorded().await, stage.made());
 }
