@@ -18,7 +18,7 @@ mod server;
 pub mod wait;
 
 pub use api::{Answer, Api};
-pub use processes::{is_alive, kill_now, terminate};
+pub use processes::{is_alive, kill_all_below, kill_now, terminate};
 pub use project::{Backend, Project, Ran};
 pub use runner::Runner;
 pub use sequence::{Golden, normalised};

@@ -31,6 +31,15 @@ pub fn is_alive(pid: u32) -> bool {
             .starts_with('Z')
 }
 
+/// `kill -9` of everything that works in `directory`, until nothing does any more.
+pub fn kill_all_below(directory: &Path) {
+    crate::wait::blocking("its processes are gone", || {
+        let processes = below(directory);
+        processes.iter().for_each(|(pid, _)| kill_now(*pid));
+        processes.is_empty()
+    });
+}
+
 /// Pids of all processes that work in `directory` or name it on their command line, with that line.
 pub(crate) fn below(directory: &Path) -> Vec<(u32, String)> {
     let text = directory.to_string_lossy();

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
 use crate::server::binaries;
-use crate::{Dev, Options, kill_now, wait};
+use crate::{Dev, Options, kill_all_below};
 
 /// One runner with its data directory below the server's scratch directory.
 pub struct Runner {
@@ -59,12 +59,7 @@ impl Runner {
     /// `kill -9` of the runner and everything it started, as a power cut would.
     pub fn power_cut(&mut self) {
         let _ = self.child.kill();
-        let mut processes = vec![];
-        wait::blocking("the runner's processes are gone", || {
-            processes = crate::processes::below(&self.directory);
-            processes.iter().for_each(|(pid, _)| kill_now(*pid));
-            processes.is_empty()
-        });
+        kill_all_below(&self.directory);
         let _ = self.child.wait();
     }
 

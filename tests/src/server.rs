@@ -9,7 +9,7 @@ use serde::Deserialize;
 use tempfile::TempDir;
 use workshop::Tree;
 
-use crate::{Api, processes, terminate, wait};
+use crate::{Api, processes, terminate};
 
 /// The first line on stdout of `terrane dev --json`.
 #[derive(Debug, Clone, Deserialize)]
@@ -127,11 +127,7 @@ impl Dev {
     /// `kill -9` of everything: control plane, runners, supervisors, terraform, providers.
     pub fn power_cut(&mut self) {
         let _ = self.child.kill();
-        wait::blocking("every process is gone", || {
-            let left = self.processes();
-            left.iter().for_each(|(pid, _)| crate::kill_now(*pid));
-            left.is_empty()
-        });
+        processes::kill_all_below(self.directory.path());
         let _ = self.child.wait();
     }
 
