@@ -16,6 +16,7 @@ use crate::config::{Config, ExecutorChoice};
 use crate::executor::docker::DockerExecutor;
 use crate::executor::process::ProcessExecutor;
 use crate::executor::{Executor, Executors};
+use crate::firewall::Firewall;
 use crate::identity::{self, Identity};
 use crate::job::cli_config::{Mirror, Providers, providers_in};
 use crate::job::{Context, JobDirectory};
@@ -156,7 +157,7 @@ async fn executors(
     config: &Config,
     machine: Machine,
 ) -> Result<(Executors, Capabilities), AppError> {
-    let process = ProcessExecutor::new(
+    let mut process = ProcessExecutor::new(
         config.supervisor.clone(),
         machine.clone(),
         config.sandbox,
@@ -164,7 +165,23 @@ async fn executors(
     )
     .map_err(AppError::Executor)?;
     let level = process.level();
-    let docker = docker(config, &machine).await?;
+    let mut docker = docker(config, &machine).await?;
+    let firewall = Firewall::find();
+    let mut metadata_address_blocked = true;
+    if config.executor != ExecutorChoice::Docker {
+        let kept = match &firewall {
+            Ok(firewall) => process.keep_from_metadata(firewall.clone()).await,
+            Err(reason) => Err(reason.clone()),
+        };
+        metadata_address_blocked &= is_kept("processes", kept);
+    }
+    if let Some(docker) = &mut docker {
+        let kept = match &firewall {
+            Ok(firewall) => docker.keep_from_metadata(firewall.clone()).await,
+            Err(reason) => Err(reason.clone()),
+        };
+        metadata_address_blocked &= is_kept("containers", kept);
+    }
     let process = (config.executor != ExecutorChoice::Docker).then_some(process);
     let executors = Executors {
         process: process.map(|it| Arc::new(it) as Arc<dyn Executor>),
@@ -178,11 +195,22 @@ async fn executors(
         executors: executors.names(),
         sandbox: machine.layers(level),
         sandbox_level: level.name().to_owned(),
-        metadata_address_blocked: machine.metadata_blocked,
+        metadata_address_blocked,
         os: std::env::consts::OS.to_owned(),
         arch: crate::logs::script::architecture().to_owned(),
     };
     Ok((executors, capabilities))
+}
+
+/// Whether the metadata address is out of reach; says why not.
+fn is_kept(whom: &str, kept: Result<(), String>) -> bool {
+    match kept {
+        Ok(()) => true,
+        Err(reason) => {
+            tracing::warn!(steps = whom, %reason, "steps can reach the cloud's metadata address");
+            false
+        }
+    }
 }
 
 /// Docker if it is wanted and there; what is missing is said, and an error only where docker was

@@ -11,6 +11,7 @@ pub mod config;
 mod drain;
 pub mod executor;
 mod files;
+pub mod firewall;
 pub mod gateway;
 pub mod git;
 mod http_client;

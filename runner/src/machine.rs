@@ -25,7 +25,6 @@ pub struct Machine {
     pub bubblewrap: Option<PathBuf>,
     /// The name of the cgroup hierarchy that the runner may use: `v1` or `v2`.
     pub cgroup: Option<String>,
-    pub metadata_blocked: bool,
 }
 
 /// How long the probe may take.
@@ -65,7 +64,6 @@ impl Machine {
                 CgroupVersion::V1 => Some("v1".to_owned()),
                 CgroupVersion::V2 => Some("v2".to_owned()),
             },
-            metadata_blocked: false,
         }
     }
 

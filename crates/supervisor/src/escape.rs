@@ -1,6 +1,7 @@
 //! What a probing child tries, and must not be able to do.
 
 use std::fs::File;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::path::Path;
 
 use nix::sched::CloneFlags;
@@ -27,6 +28,7 @@ pub(crate) fn attempt(what: &[String]) -> i32 {
         ["calls"] => nix::sched::unshare(CloneFlags::empty()) == Err(nix::errno::Errno::EPERM),
         ["limits"] => cannot_open_many_files(),
         ["alone"] => is_alone(),
+        ["address", address] => cannot_send_to(address),
         _ => false,
     };
     if held { 0 } else { ESCAPED }
@@ -48,6 +50,19 @@ fn cannot_signal(pid: &str) -> bool {
 fn cannot_open_many_files() -> bool {
     let files: Result<Vec<File>, _> = (0..MANY_FILES).map(|_| File::open("/dev/null")).collect();
     files.is_err()
+}
+
+/// One datagram, which asks for no answer: what a packet filter refuses fails at once.
+fn cannot_send_to(address: &str) -> bool {
+    let Ok(address) = address.parse::<SocketAddr>() else {
+        return false;
+    };
+    let any: SocketAddr = match address {
+        SocketAddr::V4(_) => (Ipv4Addr::UNSPECIFIED, 0).into(),
+        SocketAddr::V6(_) => (Ipv6Addr::UNSPECIFIED, 0).into(),
+    };
+    let sent = UdpSocket::bind(any).and_then(|socket| socket.send_to(b"", address));
+    sent.is_err()
 }
 
 fn is_alone() -> bool {

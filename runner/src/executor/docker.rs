@@ -22,6 +22,7 @@ use protocol::v1::ExecutionSettings;
 use step::Sandbox;
 
 use super::{Answer, Execution, Executor, ExecutorError, SandboxLevel, Start, Surroundings};
+use crate::firewall::{Firewall, Whom};
 use crate::job::StepDir;
 use crate::machine::{Machine, SEARCH_PATH};
 
@@ -32,6 +33,7 @@ const RUNNER: &str = "terrane.runner";
 const USER: u32 = 65_532;
 const MEMORY: u64 = 2 << 30;
 const PROCESSES: u64 = 512;
+const DEFAULT_NETWORK: &str = "bridge";
 const ANSWER: Duration = Duration::from_secs(3);
 const PULL: Duration = Duration::from_secs(300);
 
@@ -43,6 +45,8 @@ pub struct DockerExecutor {
     /// Marks this runner's containers.
     runner: String,
     machine: Machine,
+    /// There if it keeps containers in the default network from the metadata address.
+    firewall: Option<Firewall>,
 }
 
 impl DockerExecutor {
@@ -68,11 +72,85 @@ impl DockerExecutor {
             image,
             runner,
             machine,
+            firewall: None,
         };
         it.provide(&it.image)
             .await
             .map_err(|error| error.to_string())?;
         Ok(it)
+    }
+
+    /// Keeps containers from the metadata address, if this machine can do that.
+    ///
+    /// # Errors
+    /// A sentence for people; containers then reach the address.
+    pub async fn keep_from_metadata(&mut self, firewall: Firewall) -> Result<(), String> {
+        let firewall = self.firewall.insert(firewall);
+        let users = Whom::Users(USER..USER + 1);
+        let shared = firewall.keep_away(&users).await;
+        let default = match shared {
+            Ok(()) => self.cut_off(DEFAULT_NETWORK).await,
+            Err(error) => Err(ExecutorError::Refused(error.to_string())),
+        };
+        default.map_err(|error| {
+            self.firewall = None;
+            error.to_string()
+        })
+    }
+
+    /// Whether containers in the default network can't reach the metadata address.
+    pub fn keeps_from_metadata(&self) -> bool {
+        self.firewall.is_some()
+    }
+
+    /// Keeps what is in a network from the metadata address.
+    async fn cut_off(&self, network: &str) -> Result<(), ExecutorError> {
+        let Some(firewall) = &self.firewall else {
+            return Err(ExecutorError::reachable_metadata());
+        };
+        let kept = match network {
+            "none" => return Ok(()),
+            // What is in the machine's own network is known by its user.
+            "host" if self.machine.is_root => {
+                firewall.keep_away(&Whom::Users(USER..USER + 1)).await
+            }
+            named => {
+                let name = if named.is_empty() {
+                    DEFAULT_NETWORK
+                } else {
+                    named
+                };
+                let bridge = self.bridge_of(name).await?;
+                firewall.keep_away(&Whom::Bridge(&bridge)).await
+            }
+        };
+        kept.map_err(|error| ExecutorError::Refused(error.to_string()))
+    }
+
+    /// The interface of this machine that a network's containers send through.
+    async fn bridge_of(&self, network: &str) -> Result<String, ExecutorError> {
+        let seen = self
+            .docker
+            .inspect_network(network, None::<InspectNetworkOptions>)
+            .await
+            .map_err(failed("looking at the network"))?;
+        if seen.driver.as_deref() != Some("bridge") {
+            return Err(ExecutorError::Refused(format!(
+                "the network {network} is no bridge, so its packets can't be filtered here"
+            )));
+        }
+        let named = seen
+            .options
+            .and_then(|options| options.get("com.docker.network.bridge.name").cloned());
+        let id = seen.id.unwrap_or_default();
+        let name = named.unwrap_or_else(|| format!("br-{}", id.get(..12).unwrap_or(&id)));
+        let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.@".contains(&byte);
+        if name.is_empty() || !name.bytes().all(is_plain) {
+            return Err(ExecutorError::Refused(format!(
+                "the bridge of the network {network} has no usable name"
+            )));
+        }
+        Ok(name)
     }
 
     /// Pulls an image unless it is there.
@@ -225,11 +303,8 @@ impl Executor for DockerExecutor {
                 self.machine.what_is_missing()
             )));
         }
-        if start.settings.refuse_reachable_metadata && !self.machine.metadata_blocked {
-            return Err(ExecutorError::Refused(
-                "the cloud metadata address is not blocked on this runner, and the pool demands it"
-                    .to_owned(),
-            ));
+        if start.settings.refuse_reachable_metadata && self.firewall.is_none() {
+            return Err(ExecutorError::reachable_metadata());
         }
         Ok(Surroundings {
             sandbox: Sandbox {
@@ -254,7 +329,7 @@ impl Executor for DockerExecutor {
             let network = match settings.network.as_str() {
                 "none" => return Ok(None),
                 "host" => return Ok(Some(IpAddr::V4(Ipv4Addr::LOCALHOST))),
-                "" => "bridge",
+                "" => DEFAULT_NETWORK,
                 named => named,
             };
             let seen = self
@@ -270,6 +345,14 @@ impl Executor for DockerExecutor {
     fn start<'a>(&'a self, start: &'a Start) -> Answer<'a, Execution> {
         Box::pin(async move {
             self.provide(self.image_of(start)).await?;
+            if let Err(error) = self.cut_off(&start.settings.network).await {
+                if start.settings.refuse_reachable_metadata {
+                    return Err(error);
+                }
+                if self.firewall.is_some() {
+                    tracing::warn!(job = %start.job_id, %error, "the metadata address is in reach");
+                }
+            }
             let made = self
                 .docker
                 .create_container(None::<CreateContainerOptions>, self.body(start))

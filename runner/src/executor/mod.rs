@@ -62,6 +62,35 @@ pub enum ExecutorError {
     Docker { what: &'static str, reason: String },
 }
 
+impl ExecutorError {
+    fn reachable_metadata() -> Self {
+        let sentence =
+            "the cloud metadata address is not blocked on this runner, and the pool demands it";
+        Self::Refused(sentence.to_owned())
+    }
+}
+
+/// What follows when the rules that held at the runner's start can't be loaded before a step.
+fn still_kept(
+    kept: Result<(), crate::firewall::FirewallError>,
+    start: &Start,
+) -> Result<(), ExecutorError> {
+    match kept {
+        Ok(()) => Ok(()),
+        Err(error) if start.settings.refuse_reachable_metadata => {
+            tracing::error!(job = %start.job_id, %error, "the metadata address is not blocked");
+            Err(ExecutorError::reachable_metadata())
+        }
+        Err(error) => {
+            tracing::warn!(
+                job = %start.job_id, %error,
+                "the rules against the metadata address could not be loaded again"
+            );
+            Ok(())
+        }
+    }
+}
+
 type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, ExecutorError>> + Send + 'a>>;
 
 /// One way to run a step.

@@ -19,6 +19,7 @@ use step::{Bubblewrap, Sandbox};
 use super::{
     Answer, Execution, Executor, ExecutorError, SandboxChoice, SandboxLevel, Start, Surroundings,
 };
+use crate::firewall::{Firewall, Whom, is_out_of_reach};
 use crate::job::StepDir;
 use crate::machine::Machine;
 
@@ -33,6 +34,8 @@ pub struct ProcessExecutor {
     /// The users that steps run as when the runner is root: one per step at a time.
     users: Range<u32>,
     uids: Mutex<BTreeSet<u32>>,
+    /// There if it keeps the users of steps from the metadata address.
+    firewall: Option<Firewall>,
     children: Arc<Mutex<Vec<std::process::Child>>>,
 }
 
@@ -64,8 +67,33 @@ impl ProcessExecutor {
             level,
             users: crate::machine::users_for(data),
             uids: Mutex::default(),
+            firewall: None,
             children: Arc::default(),
         })
+    }
+
+    /// Keeps steps from the metadata address, if this machine can do that; else says why not.
+    ///
+    /// # Errors
+    /// A sentence for people; steps then reach the address.
+    pub async fn keep_from_metadata(&mut self, firewall: Firewall) -> Result<(), String> {
+        if !self.machine.is_root || self.level == SandboxLevel::None {
+            return Err("steps have no user of their own".to_owned());
+        }
+        firewall
+            .keep_away(&Whom::Users(self.users.clone()))
+            .await
+            .map_err(|error| error.to_string())?;
+        if !is_out_of_reach(&self.supervisor, self.users.start).await {
+            return Err("the rules were loaded and do not hold".to_owned());
+        }
+        self.firewall = Some(firewall);
+        Ok(())
+    }
+
+    /// Whether steps can't reach the metadata address.
+    pub fn keeps_from_metadata(&self) -> bool {
+        self.firewall.is_some()
     }
 
     pub fn level(&self) -> SandboxLevel {
@@ -131,11 +159,8 @@ impl Executor for ProcessExecutor {
                 self.level.name()
             )));
         }
-        if start.settings.refuse_reachable_metadata && !self.machine.metadata_blocked {
-            return Err(ExecutorError::Refused(
-                "the cloud metadata address is not blocked on this runner, and the pool demands it"
-                    .to_owned(),
-            ));
+        if start.settings.refuse_reachable_metadata && self.firewall.is_none() {
+            return Err(ExecutorError::reachable_metadata());
         }
         let uid = self.take_uid();
         let on = self.level > SandboxLevel::None;
@@ -166,6 +191,10 @@ impl Executor for ProcessExecutor {
 
     fn start<'a>(&'a self, start: &'a Start) -> Answer<'a, Execution> {
         Box::pin(async move {
+            if let Some(firewall) = &self.firewall {
+                let kept = firewall.keep_away(&Whom::Users(self.users.clone())).await;
+                super::still_kept(kept, start)?;
+            }
             let mut command = self.command(start);
             command
                 .env_clear()

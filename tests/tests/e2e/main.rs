@@ -17,5 +17,6 @@ mod flavour;
 mod jobs;
 mod large_states;
 mod login;
+mod metadata;
 mod migration;
 mod state_commands;
