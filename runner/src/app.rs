@@ -164,7 +164,7 @@ async fn executors(
         &config.data,
     )
     .map_err(AppError::Executor)?;
-    let level = process.level();
+    let (level, layers) = (process.level(), process.layers());
     let mut docker = docker(config, &machine).await?;
     let firewall = Firewall::find();
     let mut metadata_address_blocked = true;
@@ -188,12 +188,12 @@ async fn executors(
         docker: docker.map(|it| Arc::new(it) as Arc<dyn Executor>),
     };
     tracing::info!(
-        executors = ?executors.names(), sandbox = level.name(), layers = ?machine.layers(level),
+        executors = ?executors.names(), sandbox = level.name(), layers = ?layers,
         missing = %machine.what_is_missing(), "steps run in"
     );
     let capabilities = Capabilities {
         executors: executors.names(),
-        sandbox: machine.layers(level),
+        sandbox: layers,
         sandbox_level: level.name().to_owned(),
         metadata_address_blocked,
         os: std::env::consts::OS.to_owned(),

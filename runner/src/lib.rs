@@ -6,6 +6,7 @@
 
 pub mod app;
 pub mod archive;
+pub mod cgroup;
 mod clock;
 pub mod config;
 mod drain;

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use rustix::process::{Pid, Signal};
 use sha2::{Digest, Sha256};
-use step::{CgroupVersion, Probe};
+use step::Probe;
 use tokio::process::Command;
 
 use crate::executor::SandboxLevel;
@@ -23,8 +23,6 @@ pub struct Machine {
     pub seccomp: bool,
     /// Where it is, if it works.
     pub bubblewrap: Option<PathBuf>,
-    /// The name of the cgroup hierarchy that the runner may use: `v1` or `v2`.
-    pub cgroup: Option<String>,
 }
 
 /// How long the probe may take.
@@ -59,11 +57,6 @@ impl Machine {
             landlock: probe.landlock.works,
             seccomp: probe.seccomp.works,
             bubblewrap: find_program("bwrap").filter(|_| probe.bubblewrap.works),
-            cgroup: match probe.cgroup {
-                CgroupVersion::None => None,
-                CgroupVersion::V1 => Some("v1".to_owned()),
-                CgroupVersion::V2 => Some("v2".to_owned()),
-            },
         }
     }
 

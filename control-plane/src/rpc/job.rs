@@ -248,8 +248,15 @@ pub(super) async fn fresh_credentials(
     let job = jobs::check_lease(&mut tx, &caller.tenant, &caller.runner, id, epoch).await?;
     let token =
         iam::issue_run_token(&mut tx, &caller.tenant, &job.run_id, id, epoch, expires).await?;
+    let vcs_token = match job.kind {
+        JobKind::Fetch => {
+            workspaces::git_token(app, &mut tx, &caller.tenant, &job.workspace_id).await?
+        }
+        JobKind::Plan | JobKind::Apply => None,
+    };
     tx.commit().await?;
     Ok(RenewCredentialsResponse {
+        vcs_token: vcs_token.map(|it| it.expose().clone()).unwrap_or_default(),
         run_token: token.text.expose().clone(),
         expires_at: expires.timestamp(),
     })

@@ -48,6 +48,9 @@ pub struct Bubblewrap {
     /// Bound at the same path: terraform, the provider mirror.
     pub read_only: Vec<PathBuf>,
     pub read_write: Vec<PathBuf>,
+    /// The directory of the step's own cgroup, and where the supervisor is to find it: it measures
+    /// what the step uses there. Read-only.
+    pub cgroup: Option<(PathBuf, PathBuf)>,
     /// A network namespace with nothing but loopback.
     pub no_network: bool,
 }
@@ -91,6 +94,13 @@ impl Bubblewrap {
             .for_each(|path| bind("--ro-bind", path));
         self.read_write.iter().for_each(|path| bind("--bind", path));
         bind("--bind", &self.step_directory);
+        if let Some((group, seen_at)) = &self.cgroup {
+            argv.extend([
+                OsString::from("--ro-bind"),
+                group.clone().into(),
+                seen_at.clone().into(),
+            ]);
+        }
         argv.extend([
             OsString::from("--chdir"),
             self.step_directory.clone().into(),
@@ -127,6 +137,7 @@ mod tests {
             step_directory: "/var/steps/1".into(),
             read_only: vec!["/opt/mirror".into()],
             read_write: vec![],
+            cgroup: Some(("/cg/job".into(), "/sys/fs/cgroup".into())),
             no_network: false,
         }
         .argv();
@@ -144,6 +155,7 @@ mod tests {
         assert!(line.contains(parents), "{line}");
         assert!(line.contains("--ro-bind /opt/mirror /opt/mirror"), "{line}");
         assert!(line.contains("--bind /var/steps/1 /var/steps/1"), "{line}");
+        assert!(line.contains("--ro-bind /cg/job /sys/fs/cgroup"), "{line}");
         assert!(
             line.ends_with("-- /opt/terrane-supervisor /var/steps/1"),
             "{line}"

@@ -107,6 +107,7 @@ fn obey(supervisor: &mut UnixStream) -> Result<std::convert::Infallible, String>
         .and_then(|()| signals::unblock_all())
         .map_err(failed)?;
     rustix::process::umask(Mode::from_raw_mode(0o022));
+    crate::memory::spare_no_more();
     confine(&order.plan).map_err(|error| with_sources(&error))?;
     if order.dies_with_supervisor {
         set_parent_process_death_signal(Some(Signal::KILL))

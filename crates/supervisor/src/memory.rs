@@ -10,6 +10,18 @@ use crate::processes;
 
 /// Part of the limit at which a step is cancelled, in percent.
 const WATERMARK: u64 = 80;
+const OOM_SCORE: &str = "/proc/self/oom_score_adj";
+
+/// Makes the kernel end a command rather than the supervisor, whose journal is needed most then.
+/// Only root may; without it the supervisor is still by far the smallest.
+pub(crate) fn spare_supervisor() {
+    let _ = std::fs::write(OOM_SCORE, "-900");
+}
+
+/// A command has no such privilege.
+pub(crate) fn spare_no_more() {
+    let _ = std::fs::write(OOM_SCORE, "0");
+}
 
 #[derive(Debug)]
 pub(crate) struct Memory {

@@ -142,6 +142,7 @@ fn bubblewrap() -> Layer {
             step_directory: scratch.clone(),
             read_only: vec![],
             read_write: vec![],
+            cgroup: None,
             no_network: false,
         };
         let mut argv = wrapped.argv();

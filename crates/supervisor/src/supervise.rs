@@ -31,6 +31,7 @@ pub(crate) fn supervise(directory: &Path) -> Result<bool, Box<dyn std::error::Er
     let _claim = Claim::take(&root)?;
     // It fails for who leads a process group already, which is as good.
     let _ = rustix::process::setsid();
+    crate::memory::spare_supervisor();
     processes::adopt_orphans()?;
     let exit = match prepare(&root, signals) {
         Ok(step) => run(step),

@@ -394,7 +394,7 @@ impl Executor for DockerExecutor {
         })
     }
 
-    fn ended_for_memory<'a>(&'a self, execution: &'a Execution) -> Answer<'a, bool> {
+    fn ended_for_memory<'a>(&'a self, _: &'a str, execution: &'a Execution) -> Answer<'a, bool> {
         Box::pin(async move {
             let Execution::Docker { container } = execution else {
                 return Ok(false);

@@ -119,7 +119,11 @@ pub trait Executor: Send + Sync {
     ) -> Answer<'a, Option<String>>;
 
     /// Whether the kernel ended something in it for want of memory.
-    fn ended_for_memory<'a>(&'a self, execution: &'a Execution) -> Answer<'a, bool>;
+    fn ended_for_memory<'a>(
+        &'a self,
+        job_id: &'a str,
+        execution: &'a Execution,
+    ) -> Answer<'a, bool>;
 
     /// A step of an earlier runner process goes on: what it uses is not free.
     fn found(&self, execution: &Execution);

@@ -19,12 +19,15 @@ use step::{Bubblewrap, Sandbox};
 use super::{
     Answer, Execution, Executor, ExecutorError, SandboxChoice, SandboxLevel, Start, Surroundings,
 };
+use crate::cgroup::{Cgroups, Entrance, GroupLimits};
 use crate::firewall::{Firewall, Whom, is_out_of_reach};
 use crate::job::StepDir;
 use crate::machine::Machine;
 
 /// Processes a step may have unless its job says otherwise.
 const PROCESSES: u64 = 1024;
+/// bubblewrap and the supervisor's own threads.
+const OURS: u64 = 16;
 
 /// The executor of processes.
 pub struct ProcessExecutor {
@@ -36,6 +39,8 @@ pub struct ProcessExecutor {
     uids: Mutex<BTreeSet<u32>>,
     /// There if it keeps the users of steps from the metadata address.
     firewall: Option<Firewall>,
+    /// There if this runner may make groups; else limits are rlimits and the watermark alone.
+    cgroups: Option<Cgroups>,
     children: Arc<Mutex<Vec<std::process::Child>>>,
 }
 
@@ -61,7 +66,16 @@ impl ProcessExecutor {
                 ));
             }
         };
+        let cgroups = match level {
+            SandboxLevel::None => None,
+            SandboxLevel::Basic | SandboxLevel::Strong => Cgroups::find(data)
+                .inspect_err(|reason| {
+                    tracing::warn!(%reason, "the kernel keeps no limits for whole steps");
+                })
+                .ok(),
+        };
         Ok(Self {
+            cgroups,
             supervisor,
             machine,
             level,
@@ -104,6 +118,28 @@ impl ProcessExecutor {
         &self.machine
     }
 
+    /// The layers that steps get, by their names on the wire.
+    pub fn layers(&self) -> Vec<String> {
+        let mut layers = self.machine.layers(self.level);
+        layers.extend(self.cgroups.iter().map(|_| "cgroup".to_owned()));
+        layers
+    }
+
+    fn group_for(&self, start: &Start) -> Result<Option<Entrance>, ExecutorError> {
+        let Some(cgroups) = &self.cgroups else {
+            return Ok(None);
+        };
+        let limits = GroupLimits {
+            memory_bytes: start.settings.memory_bytes,
+            processes: processes_of(start) + OURS,
+            cpu_millis: start.settings.cpu_millis,
+        };
+        cgroups
+            .make(&start.job_id, limits)
+            .map(Some)
+            .map_err(io_error("making the step's cgroup"))
+    }
+
     fn take_uid(&self) -> Option<u32> {
         if !self.machine.is_root || self.level == SandboxLevel::None {
             return None;
@@ -125,6 +161,10 @@ impl ProcessExecutor {
                     step_directory: step.to_owned(),
                     read_only: start.read_only.clone(),
                     read_write: Vec::new(),
+                    cgroup: self
+                        .cgroups
+                        .as_ref()
+                        .and_then(|groups| groups.memory_view(&start.job_id)),
                     no_network: start.settings.network == "none",
                 }
                 .argv();
@@ -164,7 +204,6 @@ impl Executor for ProcessExecutor {
         }
         let uid = self.take_uid();
         let on = self.level > SandboxLevel::None;
-        let asked = u64::from(start.settings.process_limit);
         Ok(Surroundings {
             sandbox: Sandbox {
                 uid,
@@ -178,7 +217,7 @@ impl Executor for ProcessExecutor {
             // The supervisor, which stays root, gives the step's user what it may write.
             owner: None,
             memory_bytes: start.settings.memory_bytes,
-            processes: if asked == 0 { PROCESSES } else { asked },
+            processes: processes_of(start),
             path: crate::machine::SEARCH_PATH.to_owned(),
             terraform: None,
         })
@@ -195,6 +234,7 @@ impl Executor for ProcessExecutor {
                 let kept = firewall.keep_away(&Whom::Users(self.users.clone())).await;
                 super::still_kept(kept, start)?;
             }
+            let entrance = self.group_for(start)?;
             let mut command = self.command(start);
             command
                 .env_clear()
@@ -202,7 +242,8 @@ impl Executor for ProcessExecutor {
                 .stdin(Stdio::null())
                 .stdout(Stdio::null());
             command.stderr(supervisor_log(&start.step).map_err(io_error("opening its log"))?);
-            let child = detached(command).map_err(io_error("starting the supervisor"))?;
+            let started = detached(command, entrance);
+            let child = started.map_err(io_error("starting the supervisor"))?;
             let execution = Execution::Process {
                 pid: child.id(),
                 uid: read_uid(&start.step),
@@ -235,8 +276,9 @@ impl Executor for ProcessExecutor {
         })
     }
 
-    fn ended_for_memory<'a>(&'a self, _execution: &'a Execution) -> Answer<'a, bool> {
-        Box::pin(async { Ok(false) })
+    fn ended_for_memory<'a>(&'a self, job_id: &'a str, _: &'a Execution) -> Answer<'a, bool> {
+        let groups = self.cgroups.as_ref();
+        Box::pin(async move { Ok(groups.is_some_and(|it| it.was_out_of_memory(job_id))) })
     }
 
     fn found(&self, execution: &Execution) {
@@ -246,8 +288,13 @@ impl Executor for ProcessExecutor {
         }
     }
 
-    fn remove<'a>(&'a self, _: &'a str, execution: Option<&'a Execution>) -> Answer<'a, ()> {
+    fn remove<'a>(&'a self, job_id: &'a str, execution: Option<&'a Execution>) -> Answer<'a, ()> {
         Box::pin(async move {
+            if let Some(groups) = self.cgroups.clone() {
+                let job = job_id.to_owned();
+                let removed = tokio::task::spawn_blocking(move || groups.remove(&job)).await;
+                removed.map_err(|error| io_error("removing the step's cgroup")(error.into()))?;
+            }
             let Some(Execution::Process { uid, .. }) = execution else {
                 return Ok(());
             };
@@ -266,18 +313,26 @@ fn io_error(what: &'static str) -> impl FnOnce(io::Error) -> ExecutorError {
     move |source| ExecutorError::Io { what, source }
 }
 
-/// In a session of its own, so that it gets neither the terminal's signals nor the runner's.
+/// Processes a step may have.
+fn processes_of(start: &Start) -> u64 {
+    match start.settings.process_limit {
+        0 => PROCESSES,
+        asked => asked.into(),
+    }
+}
+
+/// In a session of its own, so that it gets neither the terminal's signals nor the runner's, and in
+/// the step's group.
 #[expect(
     unsafe_code,
-    reason = "setsid between fork and exec; it is async-signal-safe"
+    reason = "setsid and write between fork and exec; both are async-signal-safe"
 )]
-fn detached(mut command: Command) -> io::Result<std::process::Child> {
-    // SAFETY: only setsid(2) is called in the child before exec.
+fn detached(mut command: Command, entrance: Option<Entrance>) -> io::Result<std::process::Child> {
+    // SAFETY: only setsid(2) and write(2) are called in the child before exec.
     unsafe {
-        command.pre_exec(|| {
-            rustix::process::setsid()
-                .map(|_| ())
-                .map_err(io::Error::from)
+        command.pre_exec(move || {
+            rustix::process::setsid()?;
+            entrance.as_ref().map_or(Ok(()), Entrance::enter)
         });
     }
     command.spawn()

@@ -14,6 +14,10 @@ pub struct Connection {
     pub(super) client: reqwest::Client,
     pub(super) username: String,
     pub(super) token: Option<Secret<String>>,
+    /// Authorities in addition to the system's.
+    pub(super) ca_pem: Vec<u8>,
+    /// As git's own configuration wants it; none if the host is reached without.
+    pub(super) proxy: Option<String>,
 }
 
 impl Connection {
@@ -42,12 +46,17 @@ impl Connection {
             return Err(FetchError::Address);
         }
         let client = http_client::for_repository(ca_pem, proxy)?;
+        let proxy = proxy
+            .filter(|(_, exceptions)| !is_excepted(&url, *exceptions))
+            .map(|(proxy, _)| proxy.to_string());
         let username = if username.is_empty() { "git" } else { username };
         Ok(Self {
             url,
             client,
             username: username.to_owned(),
             token: (!token.is_empty()).then(|| Secret::new(token.to_owned())),
+            ca_pem: ca_pem.to_vec(),
+            proxy,
         })
     }
 
@@ -58,6 +67,19 @@ impl Connection {
         url.set_fragment(None);
         format!("{}/{suffix}", url.as_str().trim_end_matches('/'))
     }
+}
+
+/// Whether a host is reached without the proxy: it is named, or is below a domain that is.
+fn is_excepted(url: &Url, exceptions: Option<&str>) -> bool {
+    let host = url.host_str().unwrap_or_default();
+    let names = exceptions.unwrap_or_default().split(',').map(str::trim);
+    names.filter(|name| !name.is_empty()).any(|name| {
+        let domain = name.trim_start_matches('.');
+        let is_below = host
+            .strip_suffix(domain)
+            .is_some_and(|rest| rest.is_empty() || rest.ends_with('.'));
+        name == "*" || is_below
+    })
 }
 
 #[cfg(test)]

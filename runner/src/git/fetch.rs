@@ -6,7 +6,8 @@ use std::path::Path;
 use git2::{Direction, FetchOptions, Oid, Remote, Repository};
 
 use super::Connection;
-use super::pack_tree::pack_tree;
+use super::cli::{self, Needs};
+use super::pack_tree::{Left, pack_tree};
 use super::transport::Registered;
 use crate::http_client::ClientError;
 
@@ -45,16 +46,22 @@ pub enum FetchError {
     NoCommit(String),
     #[error("{0}")]
     Host(String),
-    #[error("the repository has submodules ({0}), which this runner does not fetch")]
-    Submodules(String),
+    /// The host refuses this connection's credentials: they may have run out.
+    #[error("{0}")]
+    Credentials(String),
+    #[error(
+        "the repository has {what}, and {program} is not on this runner: install it on the \
+         runner's search path"
+    )]
+    Missing { what: String, program: &'static str },
     #[error("git: {0}")]
     Git(#[from] git2::Error),
     #[error("the archive could not be written")]
     Write(#[from] std::io::Error),
 }
 
-/// Fetches into `scratch`, an empty directory, and writes the tree to `out` as tar. Blocks; must
-/// not be called on a runtime's own thread.
+/// Fetches into `scratch`, an empty directory, and writes the tree as tar to what `out` makes. Blocks;
+/// must not be called on a runtime's own thread.
 ///
 /// # Errors
 /// [`FetchError`].
@@ -63,14 +70,35 @@ pub fn fetch<W: Write>(
     runtime: tokio::runtime::Handle,
     wanted: &Wanted,
     scratch: &Path,
-    out: W,
+    out: impl Fn() -> std::io::Result<W>,
 ) -> Result<(Fetched, W), FetchError> {
-    let registered = Registered::new(connection, runtime);
-    let result = fetch_over(&registered, wanted, scratch, out);
-    match (result, registered.failure.take()) {
-        (Err(FetchError::Git(_)), Some(sentence)) => Err(FetchError::Host(sentence)),
-        (result, _) => result,
+    let registered = Registered::new(connection.clone(), runtime);
+    let result = fetch_over(&registered, wanted, scratch, out()?);
+    let refused = registered.refused_credentials();
+    let (fetched, written, left, reference) = match (result, registered.failure.take()) {
+        (Err(FetchError::Git(_)), Some(sentence)) if refused => {
+            return Err(FetchError::Credentials(sentence));
+        }
+        (Err(FetchError::Git(_)), Some(sentence)) => return Err(FetchError::Host(sentence)),
+        (result, _) => result?,
+    };
+    if left == Left::default() {
+        return Ok((fetched, written));
     }
+    let needs = Needs {
+        submodules: wanted.submodules,
+        submodule: left.submodule.as_deref(),
+        lfs: left.lfs.as_deref(),
+    };
+    let written = cli::fetch(
+        &connection,
+        &fetched.commit,
+        &reference,
+        needs,
+        scratch,
+        out()?,
+    )?;
+    Ok((fetched, written))
 }
 
 fn fetch_over<W: Write>(
@@ -78,7 +106,7 @@ fn fetch_over<W: Write>(
     wanted: &Wanted,
     scratch: &Path,
     out: W,
-) -> Result<(Fetched, W), FetchError> {
+) -> Result<(Fetched, W, Left, String), FetchError> {
     let repository = Repository::init_bare(scratch)?;
     let mut remote = repository.remote_anonymous(&registered.url())?;
     let target = resolve(&mut remote, wanted)?;
@@ -87,15 +115,15 @@ fn fetch_over<W: Write>(
         .find_object(target.id, None)
         .and_then(|object| object.peel_to_commit())
         .map_err(|_| FetchError::NoCommit(target.id.to_string()))?;
-    let out = pack_tree(&repository, &commit.tree()?, wanted.submodules, out)?;
+    let (out, left) = pack_tree(&repository, &commit.tree()?, wanted.submodules, out)?;
     let author = commit.author();
     let fetched = Fetched {
         commit: commit.id().to_string(),
         author: String::from_utf8_lossy(author.name_bytes()).into_owned(),
         message: String::from_utf8_lossy(commit.message_bytes()).into_owned(),
-        branch: target.branch,
+        branch: target.branch.clone(),
     };
-    Ok((fetched, out))
+    Ok((fetched, out, left, target.reference))
 }
 
 struct Target {

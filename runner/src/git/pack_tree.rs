@@ -12,7 +12,16 @@ const MODIFIED: u64 = 946_684_800;
 const SYMLINK: i32 = 0o120_000;
 const EXECUTABLE: i32 = 0o100_755;
 /// What stands in a repository for a file that Git LFS keeps elsewhere begins so.
-const LFS: &[u8] = b"version https://git-lfs.github.com/spec/";
+pub(super) const LFS: &[u8] = b"version https://git-lfs.github.com/spec/";
+
+/// What of a tree is not in its archive, by the first path of each kind.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Left {
+    /// Asked for, and not fetched.
+    pub(super) submodule: Option<String>,
+    /// A file that Git LFS keeps, packed as a pointer.
+    pub(super) lfs: Option<String>,
+}
 
 /// Writes all files of `tree` to `out`.
 pub(super) fn pack_tree<W: Write>(
@@ -20,28 +29,23 @@ pub(super) fn pack_tree<W: Write>(
     tree: &Tree<'_>,
     submodules: bool,
     out: W,
-) -> Result<W, FetchError> {
+) -> Result<(W, Left), FetchError> {
     let mut builder = tar::Builder::new(out);
     let mut packer = Packer {
         repository,
         submodules,
-        pointers: 0,
+        left: Left::default(),
         builder: &mut builder,
     };
     packer.tree(tree, Path::new(""))?;
-    if packer.pointers > 0 {
-        tracing::warn!(
-            files = packer.pointers,
-            "files kept by Git LFS are packed as pointers"
-        );
-    }
-    Ok(builder.into_inner()?)
+    let left = packer.left;
+    Ok((builder.into_inner()?, left))
 }
 
 struct Packer<'a, W: Write> {
     repository: &'a Repository,
     submodules: bool,
-    pointers: u64,
+    left: Left,
     builder: &'a mut tar::Builder<W>,
 }
 
@@ -57,11 +61,11 @@ impl<W: Write> Packer<'_, W> {
                     self.tree(&below, &path)?;
                 }
                 Some(ObjectType::Blob) => self.blob(entry.id(), entry.filemode(), path)?,
-                Some(ObjectType::Commit) if self.submodules => {
-                    return Err(FetchError::Submodules(path.display().to_string()));
-                }
                 // A submodule that was not asked for is an empty directory, as git makes it.
                 Some(ObjectType::Commit) => {
+                    if self.submodules && self.left.submodule.is_none() {
+                        self.left.submodule = Some(path.display().to_string());
+                    }
                     self.header(&path, tar::EntryType::Directory, 0o755, &[])?;
                 }
                 Some(ObjectType::Any | ObjectType::Tag) | None => {}
@@ -80,7 +84,8 @@ impl<W: Write> Packer<'_, W> {
             return Ok(());
         }
         if content.starts_with(LFS) {
-            self.pointers += 1;
+            let name = || path.display().to_string();
+            self.left.lfs.get_or_insert_with(name);
         }
         let mode = if mode == EXECUTABLE { 0o755 } else { 0o644 };
         self.header(&path, tar::EntryType::Regular, mode, content)
@@ -99,7 +104,7 @@ impl<W: Write> Packer<'_, W> {
     }
 }
 
-fn header(kind: tar::EntryType, mode: u32, size: u64) -> tar::Header {
+pub(super) fn header(kind: tar::EntryType, mode: u32, size: u64) -> tar::Header {
     let mut header = tar::Header::new_gnu();
     header.set_entry_type(kind);
     header.set_mode(mode);

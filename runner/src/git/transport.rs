@@ -5,6 +5,7 @@
 
 use std::collections::HashMap;
 use std::io::{self, Read, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Once, OnceLock};
 
 use git2::transport::{Service, SmartSubtransport, SmartSubtransportStream, Transport};
@@ -19,15 +20,19 @@ const MOST: u64 = 8 << 30;
 
 /// What a connection said no with, in words that libgit2's own errors don't have.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Failure(Arc<Mutex<Option<String>>>);
+pub(super) struct Failure {
+    sentence: Arc<Mutex<Option<String>>>,
+    /// It was about the credentials.
+    refused: Arc<AtomicBool>,
+}
 
 impl Failure {
     pub(super) fn take(&self) -> Option<String> {
-        self.0.lock().take()
+        self.sentence.lock().take()
     }
 
     fn note(&self, sentence: String) -> io::Error {
-        *self.0.lock() = Some(sentence.clone());
+        *self.sentence.lock() = Some(sentence.clone());
         io::Error::other(sentence)
     }
 }
@@ -63,6 +68,11 @@ impl Registered {
         };
         known().lock().insert(name.clone(), it);
         Self { name, failure }
+    }
+
+    /// Whether the host said no to the credentials.
+    pub(super) fn refused_credentials(&self) -> bool {
+        self.failure.refused.load(Ordering::Relaxed)
     }
 
     /// The address for libgit2.
@@ -169,10 +179,13 @@ impl Exchange {
         let host = connection.url.host_str().unwrap_or_default();
         match answer.status().as_u16() {
             200 => Ok(answer),
-            401 | 403 => Err(failure.note(format!(
-                "{host} refuses the credentials of this connection ({})",
-                answer.status()
-            ))),
+            401 | 403 => {
+                failure.refused.store(true, Ordering::Relaxed);
+                Err(failure.note(format!(
+                    "{host} refuses the credentials of this connection ({})",
+                    answer.status()
+                )))
+            }
             404 => Err(failure.note(format!(
                 "{host} has no such repository, or the credentials may not see it"
             ))),

@@ -7,14 +7,16 @@ use std::io::{BufWriter, Write};
 use std::time::Duration;
 
 use protocol::v1::complete_request::Outcome;
-use protocol::v1::{CompleteRequest, FetchResult, FetchWork, UploadHead, job};
+use protocol::v1::{
+    CompleteRequest, FetchResult, FetchWork, RenewCredentialsRequest, UploadHead, job,
+};
 use tokio::sync::watch;
 
 use super::finish_plan::chain;
 use super::outcome::report;
 use super::{Context, JobDirectory, Wanted};
 use crate::git;
-use crate::wire::{Artefact, Refused, upload};
+use crate::wire::{Artefact, Lane, Refused, upload};
 
 /// A fetch that takes longer has failed, unless the job says otherwise.
 const PATIENCE: Duration = Duration::from_secs(15 * 60);
@@ -26,7 +28,7 @@ pub(super) async fn fetch(
     wanted: &mut watch::Receiver<Wanted>,
 ) -> Result<CompleteRequest, Refused> {
     let job = directory.job.clone();
-    let Some(job::Work::Fetch(work)) = job.work.clone() else {
+    let Some(job::Work::Fetch(mut work)) = job.work.clone() else {
         return Ok(report(
             &job,
             Outcome::Failed,
@@ -38,7 +40,7 @@ pub(super) async fn fetch(
         seconds => Duration::from_secs(seconds.into()),
     };
     let fetched = tokio::select! {
-        fetched = tokio::time::timeout(patience, fetch_and_upload(context, directory, &work)) => fetched,
+        fetched = tokio::time::timeout(patience, with_fresh_token(context, directory, &mut work)) => fetched,
         _ = wanted.wait_for(|wanted| *wanted != Wanted::Continue) => {
             return Ok(report(&job, Outcome::Canceled, "The fetch was canceled."));
         }
@@ -51,10 +53,14 @@ pub(super) async fn fetch(
         Ok(Err(FetchJobError::Refused(Refused::Stopping))) => return Err(Refused::Stopping),
         Ok(Err(error)) => {
             let sentence = chain(&error);
-            let sentence = match work.token.as_str() {
-                "" => sentence,
-                token => sentence.replace(token, "***"),
+            let given = match &job.work {
+                Some(job::Work::Fetch(given)) => given.token.as_str(),
+                Some(job::Work::Plan(_) | job::Work::Apply(_)) | None => "",
             };
+            let sentence = [work.token.as_str(), given]
+                .into_iter()
+                .filter(|token| !token.is_empty())
+                .fold(sentence, |text, token| text.replace(token, "***"));
             report(&job, Outcome::Failed, sentence)
         }
         Err(_) => CompleteRequest {
@@ -78,6 +84,37 @@ enum FetchJobError {
     Refused(Refused),
     #[error(transparent)]
     Upload(crate::wire::ArtefactError),
+}
+
+/// Fetches; where the host refuses the token, once more with a new one. A token may have run out
+/// while the job waited for its turn or the runner was away.
+async fn with_fresh_token(
+    context: &Context,
+    directory: &JobDirectory,
+    work: &mut FetchWork,
+) -> Result<FetchResult, FetchJobError> {
+    let refused = match fetch_and_upload(context, directory, work).await {
+        Err(error @ FetchJobError::Fetch(git::FetchError::Credentials(_))) => error,
+        other => return other,
+    };
+    let lease = RenewCredentialsRequest {
+        job_id: directory.job.id.clone(),
+        epoch: directory.job.epoch,
+    };
+    let renewed = context
+        .wire
+        .call(Lane::Control, |mut client| {
+            let lease = lease.clone();
+            async move { Ok(client.renew_credentials(lease).await?.into_inner()) }
+        })
+        .await
+        .map_err(FetchJobError::Refused)?;
+    if renewed.vcs_token.is_empty() || renewed.vcs_token == work.token {
+        return Err(refused);
+    }
+    tracing::info!(job = %directory.job.id, "fetching once more with a new token");
+    work.token = renewed.vcs_token;
+    fetch_and_upload(context, directory, work).await
 }
 
 async fn fetch_and_upload(
@@ -108,8 +145,13 @@ async fn fetch_and_upload(
     let runtime = tokio::runtime::Handle::current();
     let path = archive.clone();
     let work = tokio::task::spawn_blocking(move || {
-        let file = BufWriter::new(std::fs::File::create(&path)?);
-        let gzip = flate2::write::GzEncoder::new(file, flate2::Compression::fast());
+        let gzip = || {
+            let file = BufWriter::new(std::fs::File::create(&path)?);
+            Ok(flate2::write::GzEncoder::new(
+                file,
+                flate2::Compression::fast(),
+            ))
+        };
         let (fetched, gzip) = git::fetch(connection, runtime, &wanted, &scratch, gzip)?;
         gzip.finish()?.flush()?;
         std::fs::remove_dir_all(&scratch)?;

@@ -266,8 +266,9 @@ async fn follow(
     let execution = recorded.unwrap_or(Execution::Process { pid: 0, uid: None });
     executor.found(&execution);
     let (over, is_over) = watch::channel(false);
+    let id = directory.job.id.clone();
     let watching = async {
-        let ended = watch_step(&step, &*executor, &execution, wanted, progress).await;
+        let ended = watch_step(&id, &step, &*executor, &execution, wanted, progress).await;
         over.send_replace(true);
         ended
     };

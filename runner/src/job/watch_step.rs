@@ -53,6 +53,7 @@ impl Ended {
 
 /// Watches until the step is over; passes on what is wanted and reports progress.
 pub(super) async fn watch_step(
+    job_id: &str,
     step: &StepDir,
     executor: &dyn Executor,
     execution: &Execution,
@@ -85,7 +86,7 @@ pub(super) async fn watch_step(
                     if let Some(exit) = read_exit(step) {
                         return Ended::Exited(Box::new(exit));
                     }
-                    let memory = executor.ended_for_memory(execution).await;
+                    let memory = executor.ended_for_memory(job_id, execution).await;
                     let out_of_memory = memory.unwrap_or(false);
                     return Ended::Died { out_of_memory };
                 }

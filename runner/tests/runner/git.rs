@@ -1,5 +1,6 @@
 //! Fetch jobs against a small smart-HTTP server over the real git.
 
+use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
@@ -12,9 +13,9 @@ use crate::jobs::job;
 use crate::machine::Machine;
 use crate::plane::Plane;
 
-const TOKEN: &str = "git-token-of-the-test";
+pub(crate) const TOKEN: &str = "git-token-of-the-test";
 
-fn git(directory: &Path, arguments: &[&str]) -> String {
+pub(crate) fn git(directory: &Path, arguments: &[&str]) -> String {
     let output = Command::new("git")
         .args(["-c", "user.name=Ada", "-c", "user.email=ada@example.org"])
         .args(["-c", "init.defaultBranch=main"])
@@ -50,20 +51,57 @@ fn repository() -> (tempfile::TempDir, String) {
     (directory, first)
 }
 
-/// Serves a repository until the test's process ends.
-fn serve(repository: PathBuf) -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = listener.local_addr().unwrap();
-    std::thread::spawn(move || {
-        for stream in listener.incoming().flatten() {
-            let repository = repository.clone();
-            std::thread::spawn(move || answer(stream, &repository));
-        }
-    });
-    format!("http://{address}/repository")
+/// What a server has.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Served {
+    /// By the first part of their address.
+    pub(crate) repositories: BTreeMap<String, PathBuf>,
+    /// Files of Git LFS by their id.
+    pub(crate) large: BTreeMap<String, Vec<u8>>,
+    /// The only token it takes; any if empty.
+    pub(crate) token: String,
 }
 
-fn answer(stream: TcpStream, repository: &Path) {
+/// Serves a repository until the test's process ends.
+fn serve(repository: PathBuf) -> String {
+    let served = Served {
+        repositories: [("repository".to_owned(), repository)].into(),
+        ..Served::default()
+    };
+    format!("{}/repository", serve_all(served))
+}
+
+/// Serves until the test's process ends; gives the server's address.
+pub(crate) fn serve_all(served: Served) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let base = format!("http://{address}");
+    let own = base.clone();
+    std::thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            let (served, own) = (served.clone(), own.clone());
+            std::thread::spawn(move || answer(stream, &served, &own));
+        }
+    });
+    base
+}
+
+/// What Git LFS asks: where an object is, and the object.
+fn large(served: &Served, base: &str, path: &str, body: &[u8]) -> Vec<u8> {
+    if let Some(id) = path.strip_prefix("/large/") {
+        return served.large[id].clone();
+    }
+    let asked: serde_json::Value = serde_json::from_slice(body).unwrap();
+    let objects = asked["objects"].as_array().unwrap().iter().map(|it| {
+        let id = it["oid"].as_str().unwrap();
+        let action = serde_json::json!({"download": {"href": format!("{base}/large/{id}")}});
+        serde_json::json!({"oid": id, "size": it["size"], "authenticated": true, "actions": action})
+    });
+    let objects: Vec<_> = objects.collect();
+    serde_json::to_vec(&serde_json::json!({"transfer": "basic", "objects": objects})).unwrap()
+}
+
+fn answer(stream: TcpStream, served: &Served, base: &str) {
     let mut reader = BufReader::new(stream.try_clone().unwrap());
     let mut first = String::new();
     reader.read_line(&mut first).unwrap();
@@ -75,7 +113,11 @@ fn answer(stream: TcpStream, repository: &Path) {
         if let Some(value) = lower.strip_prefix("content-length:") {
             length = value.trim().parse().unwrap();
         }
-        authorized |= lower.starts_with("authorization: basic ");
+        if let Some(pair) = line.strip_prefix("Authorization: Basic ") {
+            authorized = takes(served, pair.trim());
+        } else if let Some(pair) = line.strip_prefix("authorization: Basic ") {
+            authorized = takes(served, pair.trim());
+        }
         if line.trim().is_empty() {
             break;
         }
@@ -83,19 +125,33 @@ fn answer(stream: TcpStream, repository: &Path) {
     let mut body = vec![0; length];
     reader.read_exact(&mut body).unwrap();
     let moved = first.contains("/moved/");
+    let path = first.split(' ').nth(1).unwrap_or_default().to_owned();
+    let name = path
+        .trim_start_matches('/')
+        .split(['/', '.'])
+        .next()
+        .unwrap_or_default();
+    let repository = served.repositories.get(name).cloned().unwrap_or_default();
     let (status, content) = if moved {
         (
             "301 Moved\r\nLocation: http://elsewhere.example/",
             Vec::new(),
         )
     } else if !authorized {
-        ("401 Unauthorized", Vec::new())
+        ("401 Unauthorized\r\nWWW-Authenticate: Basic", Vec::new())
+    } else if path.starts_with("/large/") || path.contains("/info/lfs/") {
+        (
+            "200 OK\r\nContent-Type: application/vnd.git-lfs+json",
+            large(served, base, &path, &body),
+        )
     } else if first.starts_with("GET") {
         let mut content = b"001e# service=git-upload-pack\n0000".to_vec();
-        content.extend(upload_pack(repository, &["--advertise-refs"], &[]));
-        ("200 OK", content)
+        content.extend(upload_pack(&repository, &["--advertise-refs"], &[]));
+        let head = "200 OK\r\nContent-Type: application/x-git-upload-pack-advertisement";
+        (head, content)
     } else {
-        ("200 OK", upload_pack(repository, &[], &body))
+        let head = "200 OK\r\nContent-Type: application/x-git-upload-pack-result";
+        (head, upload_pack(&repository, &[], &body))
     };
     let mut stream = stream;
     let head = format!(
@@ -104,6 +160,15 @@ fn answer(stream: TcpStream, repository: &Path) {
     );
     let _ = stream.write_all(head.as_bytes());
     let _ = stream.write_all(&content);
+}
+
+fn takes(served: &Served, pair: &str) -> bool {
+    use base64::Engine;
+    let pair = base64::engine::general_purpose::STANDARD
+        .decode(pair)
+        .unwrap();
+    let pair = String::from_utf8(pair).unwrap();
+    served.token.is_empty() || pair.ends_with(&format!(":{}", served.token))
 }
 
 fn upload_pack(repository: &Path, arguments: &[&str], body: &[u8]) -> Vec<u8> {
@@ -119,7 +184,7 @@ fn upload_pack(repository: &Path, arguments: &[&str], body: &[u8]) -> Vec<u8> {
     child.wait_with_output().unwrap().stdout
 }
 
-fn work(url: &str, reference: &str, commit: &str) -> FetchWork {
+pub(crate) fn work(url: &str, reference: &str, commit: &str) -> FetchWork {
     FetchWork {
         url: url.into(),
         reference: reference.into(),
@@ -129,7 +194,7 @@ fn work(url: &str, reference: &str, commit: &str) -> FetchWork {
     }
 }
 
-fn files(archive: &[u8]) -> Vec<(String, String)> {
+pub(crate) fn files(archive: &[u8]) -> Vec<(String, String)> {
     let mut tar = tar::Archive::new(flate2::read::GzDecoder::new(archive));
     let entries = tar.entries().unwrap().map(|entry| {
         let mut entry = entry.unwrap();

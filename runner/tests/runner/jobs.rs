@@ -61,7 +61,7 @@ fn variable(key: &str, value: &str, hcl: bool, sensitive: bool) -> Variable {
     }
 }
 
-fn settings() -> TerraformSettings {
+pub(crate) fn settings() -> TerraformSettings {
     TerraformSettings {
         engine: "terraform".into(),
         version: "latest".into(),
@@ -110,7 +110,7 @@ fn plan(settings: TerraformSettings) -> job::Work {
     })
 }
 
-fn apply(settings: TerraformSettings, planned: &CompleteRequest) -> job::Work {
+pub(crate) fn apply(settings: TerraformSettings, planned: &CompleteRequest) -> job::Work {
     job::Work::Apply(ApplyWork {
         terraform: Some(settings),
         plan_state_mode: planned.plan.as_ref().unwrap().state_mode.clone(),
@@ -118,7 +118,7 @@ fn apply(settings: TerraformSettings, planned: &CompleteRequest) -> job::Work {
     })
 }
 
-async fn planned(
+pub(crate) async fn planned(
     plane: &Plane,
     id: &str,
     config: &str,
@@ -135,7 +135,7 @@ async fn planned(
     (done, archive)
 }
 
-async fn gone(machine: &Machine, id: &str) {
+pub(crate) async fn gone(machine: &Machine, id: &str) {
     for _ in 0..3000 {
         if !machine.job(id).exists() {
             return;

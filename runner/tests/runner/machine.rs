@@ -37,7 +37,7 @@ pub(crate) fn supervisor() -> Option<PathBuf> {
     clippy::disallowed_methods,
     reason = "whether this is CI decides what a skip means"
 )]
-fn skip(needs: &str) {
+pub(crate) fn skip(needs: &str) {
     let ci = std::env::var("CI").is_ok_and(|it| it == "true");
     assert!(
         !ci,

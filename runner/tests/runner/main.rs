@@ -4,7 +4,9 @@
 #![expect(clippy::unwrap_used, reason = "a test that can't go on fails")]
 
 mod git;
+mod git_cli;
 mod jobs;
+mod limits;
 mod machine;
 mod plane;
 mod service;

@@ -43,6 +43,8 @@ pub(crate) struct Held {
     pub(crate) stages: Vec<String>,
     pub(crate) wanted: Option<job_directive::Kind>,
     pub(crate) completed: Option<CompleteRequest>,
+    /// The repository's token as it is now.
+    pub(crate) fresh_token: String,
 }
 
 impl Held {
@@ -149,6 +151,15 @@ impl Plane {
 
     /// Queues a job with what it may download.
     pub(crate) fn queue(&self, job: Job, downloads: &[(&str, Vec<u8>)]) {
+        self.queue_as(job, downloads, |_| {});
+    }
+
+    /// Queues a job that the plane knows more of.
+    pub(crate) fn queue_with(&self, job: Job, more: impl FnOnce(&mut Held)) {
+        self.queue_as(job, &[], more);
+    }
+
+    fn queue_as(&self, job: Job, downloads: &[(&str, Vec<u8>)], more: impl FnOnce(&mut Held)) {
         let offer = Offer {
             job_id: job.id.clone(),
             epoch: job.epoch,
@@ -158,11 +169,12 @@ impl Plane {
             .iter()
             .map(|(kind, data)| ((*kind).to_owned(), data.clone()))
             .collect();
-        let held = Held {
+        let mut held = Held {
             job: job.clone(),
             downloads,
             ..Held::default()
         };
+        more(&mut held);
         self.shared.jobs.lock().insert(job.id, held);
         let _ = self.shared.leases.send(LeaseEvent {
             event: Some(lease_event::Event::Offer(offer)),

@@ -390,8 +390,14 @@ impl Runner for Shared {
 
     async fn renew_credentials(
         &self,
-        _: Request<RenewCredentialsRequest>,
+        request: Request<RenewCredentialsRequest>,
     ) -> Result<Response<RenewCredentialsResponse>, Status> {
-        Err(Status::unimplemented("not in this test"))
+        let request = request.into_inner();
+        self.leased(&request.job_id, request.epoch, |held| {
+            Ok(Response::new(RenewCredentialsResponse {
+                vcs_token: held.fresh_token.clone(),
+                ..RenewCredentialsResponse::default()
+            }))
+        })
     }
 }

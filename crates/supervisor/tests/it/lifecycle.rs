@@ -207,6 +207,7 @@ fn bubblewrap_holds_a_step() {
         step_directory: fixture.path().to_owned(),
         read_only: vec![],
         read_write: vec![],
+        cgroup: None,
         no_network: true,
     };
     let exit = fixture.start_as(&spec, &wrapped.argv()).exit();
