@@ -22,4 +22,4 @@ pub use processes::{is_alive, kill_all_below, kill_now, terminate};
 pub use project::{Backend, Project, Ran};
 pub use runner::Runner;
 pub use sequence::{Golden, normalised};
-pub use server::{Dev, Facts, Options};
+pub use server::{Dev, Facts, Options, terrane};

@@ -69,12 +69,10 @@ impl Dev {
     }
 
     pub fn start_with(options: Options) -> Self {
-        let directory = tempfile::Builder::new()
-            .prefix("terrane-")
-            .tempdir()
-            .unwrap();
-        // Jobs run as another user, who must get through.
-        open_to_all(directory.path());
+        Self::start_on(options, |_| {})
+    }
+
+    fn in_directory(options: Options, directory: TempDir) -> Self {
         let (child, facts) = spawn(&options, directory.path(), None);
         let port = facts
             .url
@@ -91,6 +89,18 @@ impl Dev {
             directory,
             addresses,
         }
+    }
+
+    /// On a data directory that `prepare` has filled.
+    pub fn start_on(options: Options, prepare: impl FnOnce(&Path)) -> Self {
+        let directory = tempfile::Builder::new()
+            .prefix("terrane-")
+            .tempdir()
+            .unwrap();
+        // Jobs run as another user, who must get through.
+        open_to_all(directory.path());
+        prepare(&directory.path().join("data"));
+        Self::in_directory(options, directory)
     }
 
     /// `localhost:PORT`, as configurations name it.
@@ -250,6 +260,15 @@ fn spawn(
 )]
 pub(crate) fn binaries() -> PathBuf {
     std::env::var("TERRANE_BIN_DIR").map_or_else(|_| Tree::here().binaries(), PathBuf::from)
+}
+
+/// Runs `terrane ARGUMENTS`, one of the operator's commands.
+pub fn terrane(arguments: &[&str], environment: &[(&str, &str)]) -> std::process::Output {
+    Command::new(binaries().join("terrane"))
+        .args(arguments)
+        .envs(environment.iter().copied())
+        .output()
+        .unwrap()
 }
 
 fn open_to_all(directory: &Path) {

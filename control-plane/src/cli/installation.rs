@@ -61,9 +61,14 @@ pub(super) fn keyring(config: &Config) -> Result<vault::Keyring, OpenError> {
         .installation_key
         .as_ref()
         .ok_or(OpenError::NoKey)?;
+    let earlier = &config.keys.earlier_installation_key;
+    let earlier = earlier
+        .iter()
+        .map(|text| InstallationKey::parse(text.expose()))
+        .collect::<Result<_, _>>()?;
     Ok(vault::Keyring::new(
         InstallationKey::parse(text.expose())?,
-        Vec::new(),
+        earlier,
     ))
 }
 

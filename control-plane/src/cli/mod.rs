@@ -5,13 +5,16 @@
 //! failed, 2 a mistake on the command line, 64 a mistake in the configuration.
 
 mod admin;
+mod backup;
 mod database;
 mod dev;
 mod doctor;
 mod failure;
 mod gateway_metrics;
 mod installation;
+mod keys;
 mod openapi;
+mod place;
 mod process;
 mod say;
 mod serve;
@@ -40,6 +43,12 @@ enum Command {
     Migrate(database::Arguments),
     /// Makes accounts usable: users and passwords.
     Admin(admin::Arguments),
+    /// New keys for what is written from now on.
+    Keys(keys::Arguments),
+    /// Copies everything, while control planes serve.
+    Backup(backup::BackupArguments),
+    /// Puts a backup into a new, empty installation.
+    Restore(backup::RestoreArguments),
     /// Checks everything that an installation needs, and says what to do about what is missing.
     Doctor(doctor::Arguments),
     /// Prints the OpenAPI document of the public API.
@@ -72,6 +81,9 @@ async fn run(command: Command) -> Result<ExitCode, Failure> {
         Command::Serve(arguments) => serve::run(arguments).await,
         Command::Migrate(arguments) => database::migrate(arguments).await,
         Command::Admin(arguments) => admin::run(arguments).await,
+        Command::Keys(arguments) => keys::run(arguments).await,
+        Command::Backup(arguments) => backup::save(arguments).await,
+        Command::Restore(arguments) => backup::restore(arguments).await,
         Command::Doctor(arguments) => doctor::run(arguments).await,
         Command::Openapi => openapi::run(),
     }

@@ -103,6 +103,9 @@ section! {
         /// 32 random bytes in base64 (`openssl rand -base64 32`). All control planes of an
         /// installation share it.
         installation_key: Option<Secret>,
+        /// The key before the last change of it: opens what `terrane keys rotate` has not moved
+        /// under the new one yet.
+        earlier_installation_key: Option<Secret>,
     }
 }
 

@@ -17,17 +17,21 @@ pub(super) fn check(config: &Config, reader: &mut Reader) {
 
 fn check_key(config: &Config, reader: &mut Reader) {
     const SETTING: &str = "keys.installation_key";
+    let mut check = |setting: &str, text: &domain::Secret| {
+        if let Err(error) = vault::InstallationKey::parse(text.expose()) {
+            reader.mistake(setting, error.to_string());
+        }
+    };
+    if let Some(text) = &config.keys.earlier_installation_key {
+        check("keys.earlier_installation_key", text);
+    }
     match &config.keys.installation_key {
         None => reader.mistake(
             SETTING,
             "must be set, here or as keys.installation_key_file; make one with \
              `openssl rand -base64 32` and keep a copy apart from the backups",
         ),
-        Some(text) => {
-            if let Err(error) = vault::InstallationKey::parse(text.expose()) {
-                reader.mistake(SETTING, error.to_string());
-            }
-        }
+        Some(text) => check(SETTING, text),
     }
 }
 

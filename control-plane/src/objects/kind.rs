@@ -6,7 +6,7 @@ use blob::BlobKind;
 use crate::problem::Fault;
 
 /// The store's kind for a word. The words are kept in rows: never change one.
-pub(super) fn blob_kind(word: &str) -> Result<BlobKind, Fault> {
+pub(crate) fn blob_kind(word: &str) -> Result<BlobKind, Fault> {
     match word {
         "json-state" => Ok(BlobKind::State),
         "plan-archive" => Ok(BlobKind::WorkingDirectory),

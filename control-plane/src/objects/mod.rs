@@ -20,6 +20,8 @@ mod sweep;
 mod tests;
 
 pub use error::ObjectError;
+pub(crate) use kind::blob_kind;
 pub use object::{Object, open};
 pub use put::{Stored, own, put, release};
+pub use store::{Owned, all_owned};
 pub use sweep::{Swept, sweep};

@@ -112,6 +112,28 @@ pub(super) async fn find(conn: &mut Conn, tenant: &Tenant, id: &BlobId) -> Resul
     .await
 }
 
+/// An object that some row refers to.
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub struct Owned {
+    pub id: BlobId,
+    pub account_id: AccountId,
+    /// The word of `kind.rs`.
+    pub kind: String,
+}
+
+/// Every object of every account that is whole and referred to, for what looks after them all.
+///
+/// # Errors
+/// The database's own.
+pub async fn all_owned(conn: &mut Conn) -> Result<Vec<Owned>> {
+    conn.query(
+        "SELECT id, account_id, kind FROM blobs
+         WHERE complete AND NOT doomed AND orphan_since IS NULL ORDER BY id",
+    )
+    .fetch_all()
+    .await
+}
+
 /// Owned objects that no row of any slice refers to: their workspace or run was deleted. A test
 /// compares the list with the schema.
 pub(super) const DISOWN: &str = "UPDATE blobs SET orphan_since = $1

@@ -39,6 +39,15 @@ impl SealedPlace {
     }
 }
 
+/// Where a secret of the installation lies.
+pub(super) fn installation_context(name: &str) -> vault::Context<'_> {
+    vault::Context {
+        account: "",
+        kind: "installation-secret",
+        id: name,
+    }
+}
+
 /// A key pair that runners seal state journals to.
 #[derive(Debug, Clone)]
 pub struct JournalKey {
@@ -65,7 +74,7 @@ impl Keyring {
         &self.installation
     }
 
-    /// Makes a data key for an account; from now on it seals.
+    /// Makes a data key for an account; from now on it seals. Gives its id.
     ///
     /// # Errors
     /// The database's own.
@@ -74,11 +83,12 @@ impl Keyring {
         conn: &mut db::Conn,
         account: &AccountId,
         now: Timestamp,
-    ) -> Result<(), Fault> {
+    ) -> Result<String, Fault> {
         let key = DataKey::generate();
         let wrapped = self.installation.wrap(account.as_str(), &key);
-        store::insert_key(conn, account, &key.id().to_string(), &wrapped, now).await?;
-        Ok(())
+        let id = key.id().to_string();
+        store::insert_key(conn, account, &id, &wrapped, now).await?;
+        Ok(id)
     }
 
     /// The data key that seals for an account today.
@@ -259,11 +269,7 @@ impl Keyring {
         now: Timestamp,
         make: impl FnOnce() -> Vec<u8>,
     ) -> Result<Secret<Vec<u8>>, Fault> {
-        let context = vault::Context {
-            account: "",
-            kind: "installation-secret",
-            id: name,
-        };
+        let context = installation_context(name);
         if let Some(sealed) = store::installation_secret(tx, name).await? {
             return Ok(self.installation.open(&context, &sealed)?);
         }

@@ -8,10 +8,12 @@ mod attributes;
 mod error;
 mod keys;
 mod model;
+mod rotate;
 mod service;
 mod store;
 
 pub use error::TenancyError;
 pub use keys::{JournalKey, Keyring, SealedPlace};
 pub use model::{Account, Environment, Project};
+pub use rotate::{rewrap_keys, rotate_account_keys};
 pub use service::*;

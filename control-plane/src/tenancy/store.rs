@@ -26,6 +26,13 @@ pub(super) async fn insert_account(conn: &mut Conn, account: &Account) -> Result
     Ok(())
 }
 
+/// All accounts of the installation.
+pub(super) async fn accounts(conn: &mut Conn) -> Result<Vec<Account>> {
+    conn.query("SELECT id, name, is_default, created_at FROM accounts ORDER BY id")
+        .fetch_all()
+        .await
+}
+
 pub(super) async fn default_account(conn: &mut Conn) -> Result<Option<Account>> {
     conn.query("SELECT id, name, is_default, created_at FROM accounts WHERE is_default")
         .fetch_optional()
@@ -350,6 +357,34 @@ pub(super) async fn key(conn: &mut Conn, tenant: &Tenant, id: &str) -> Result<Op
         .await
 }
 
+/// A data key with the account that it belongs to.
+#[derive(Debug, sqlx::FromRow)]
+pub(super) struct AccountKey {
+    pub id: String,
+    pub account_id: AccountId,
+    pub wrapped: Vec<u8>,
+}
+
+/// The data keys of all accounts.
+pub(super) async fn all_keys(conn: &mut Conn) -> Result<Vec<AccountKey>> {
+    conn.query("SELECT id, account_id, wrapped FROM account_keys ORDER BY id")
+        .fetch_all()
+        .await
+}
+
+/// Replaces the wrapping, unless somebody else has meanwhile.
+pub(super) async fn rewrap_key(conn: &mut Conn, key: &AccountKey, wrapped: &[u8]) -> Result<u64> {
+    conn.query(
+        "UPDATE account_keys SET wrapped = $4 WHERE account_id = $1 AND id = $2 AND wrapped = $3",
+    )
+    .bind(&key.account_id)
+    .bind(&key.id)
+    .bind(&key.wrapped)
+    .bind(wrapped.to_vec())
+    .execute()
+    .await
+}
+
 /// The key that seals today.
 pub(super) async fn newest_key(conn: &mut Conn, tenant: &Tenant) -> Result<Option<WrappedKey>> {
     conn.query(
@@ -411,6 +446,33 @@ pub(super) async fn installation_secret(conn: &mut Conn, name: &str) -> Result<O
         .fetch_optional()
         .await?;
     Ok(row.map(|(sealed,)| sealed))
+}
+
+/// A secret of the installation as stored.
+#[derive(Debug, sqlx::FromRow)]
+pub(super) struct InstallationSecret {
+    pub name: String,
+    pub sealed: Vec<u8>,
+}
+
+pub(super) async fn installation_secrets(conn: &mut Conn) -> Result<Vec<InstallationSecret>> {
+    conn.query("SELECT name, sealed FROM installation_secrets ORDER BY name")
+        .fetch_all()
+        .await
+}
+
+/// Replaces the sealing, unless somebody else has meanwhile.
+pub(super) async fn reseal_installation_secret(
+    conn: &mut Conn,
+    secret: &InstallationSecret,
+    sealed: &[u8],
+) -> Result<u64> {
+    conn.query("UPDATE installation_secrets SET sealed = $3 WHERE name = $1 AND sealed = $2")
+        .bind(&secret.name)
+        .bind(&secret.sealed)
+        .bind(sealed.to_vec())
+        .execute()
+        .await
 }
 
 /// Keeps the first value written for `name`.

@@ -30,6 +30,11 @@ pub enum Error {
         blob: BlobContext,
         source: io::Error,
     },
+    #[error("the copy of the {} {} can't be written", blob.kind, blob.id)]
+    Copy {
+        blob: BlobContext,
+        source: io::Error,
+    },
     #[error("{action} in the object store failed")]
     Store {
         action: &'static str,

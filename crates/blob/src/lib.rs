@@ -13,6 +13,7 @@
 //! Decided against: addressing by content (two tenants' equal bytes must not meet, and deleting
 //! would need counting), and asking the object store to encrypt (it would hold the keys).
 
+mod copy;
 mod entry;
 mod error;
 mod fetch;
@@ -25,6 +26,7 @@ mod reader;
 mod s3;
 mod store;
 
+pub use copy::StoredForm;
 pub use entry::BlobEntry;
 pub use error::{Error, Result};
 pub use kind::BlobKind;

@@ -14,6 +14,7 @@ use object_store::{ObjectStore, ObjectStoreExt};
 use tokio::io::AsyncRead;
 use vault::DataKey;
 
+use crate::copy::{self, StoredForm};
 use crate::entry::{BlobEntry, path_of};
 use crate::error::{Error, Result};
 use crate::leftovers;
@@ -98,6 +99,22 @@ impl BlobStore {
                 source,
             }),
         }
+    }
+
+    /// Copies an object into another store as it is stored, sealed; tells what was copied.
+    ///
+    /// # Errors
+    /// [`Error::Missing`] if there is none; otherwise the stores' own, and then there is no copy.
+    pub async fn copy_to(&self, other: &Self, blob: &BlobContext) -> Result<StoredForm> {
+        copy::copy(&self.objects, &other.objects, &path_of(blob), blob).await
+    }
+
+    /// Size and hash of an object as it is stored, sealed.
+    ///
+    /// # Errors
+    /// [`Error::Missing`] if there is none.
+    pub async fn stored_form(&self, blob: &BlobContext) -> Result<StoredForm> {
+        copy::stored_form(&self.objects, &path_of(blob), blob).await
     }
 
     /// All objects of an account, in no order. What lies there and isn't ours is left out.

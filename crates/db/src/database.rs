@@ -97,6 +97,28 @@ impl Db {
         }
     }
 
+    /// A transaction that only reads, and sees the database as it is at its first statement, however
+    /// long it takes and whatever others write meanwhile.
+    pub async fn snapshot(&self) -> Result<Tx> {
+        let inner = match &self.0.pools {
+            Pools::Sqlite(pools) => pools.readers.begin().await.map(Inner::SqliteTx),
+            Pools::Postgres(pools) => pools
+                .pool
+                .begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+                .await
+                .map(Inner::PostgresTx),
+        };
+        let inner = inner.map_err(|source| Error::of_statement(source, "BEGIN (snapshot)"))?;
+        let mut tx = Tx::new(Conn(inner), self.0.wake.clone());
+        if self.dialect() == Dialect::Postgres {
+            // A whole table is read with one statement.
+            tx.query("SET LOCAL statement_timeout = 0")
+                .execute()
+                .await?;
+        }
+        Ok(tx)
+    }
+
     /// Wake-ups of a channel from now on: from this process at once, from other processes on the
     /// same PostgreSQL database through LISTEN/NOTIFY. Several may arrive as one; one may get lost
     /// when a connection breaks, after which every channel is woken once. On SQLite other processes

@@ -21,6 +21,9 @@ pub enum Error {
          start that version, or restore a backup"
     )]
     SchemaTooNew { version: i64 },
+    /// What treats all tables alike met one that it can't treat.
+    #[error("the database schema isn't as expected: {reason}")]
+    Schema { reason: String },
     #[error("a row with the same key exists (statement: {statement})")]
     Unique {
         violation: Box<Violation>,

@@ -1,5 +1,6 @@
 //! One statement with its values, on its way to either database.
 
+use futures::TryStreamExt;
 use sqlx::error::BoxDynError;
 use sqlx::postgres::PgArguments;
 use sqlx::sqlite::SqliteArguments;
@@ -67,6 +68,11 @@ impl<'c> Query<'c> {
         }
     }
 
+    /// As [`Self::with_text`], for a text that comes again and again: it is prepared once.
+    pub(crate) fn with_kept_text(self, sql: SqlStr) -> Self {
+        Self { sql, ..self }
+    }
+
     pub fn bind<'q>(mut self, value: impl Param<'q>) -> Self {
         self.push(value);
         self
@@ -119,5 +125,36 @@ impl<'c> Query<'c> {
         run!(self, query_as_with, |query, conn| query
             .fetch_all(conn)
             .await)
+    }
+
+    /// Hands over row after row as they come, one in memory at a time.
+    ///
+    /// # Errors
+    /// The database's own, or what `each` fails with.
+    pub(crate) async fn for_each<T: Record, E: From<Error>>(
+        self,
+        mut each: impl FnMut(T) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let mut failed = None;
+        let drained: Result<()> = async {
+            run!(self, query_as_with, |query, conn| {
+                let mut rows = query.fetch(conn);
+                loop {
+                    match rows.try_next().await {
+                        Ok(Some(row)) => {
+                            if let Err(error) = each(row) {
+                                failed = Some(error);
+                                break Ok(());
+                            }
+                        }
+                        Ok(None) => break Ok(()),
+                        Err(error) => break Err(error),
+                    }
+                }
+            })
+        }
+        .await;
+        drained?;
+        failed.map_or(Ok(()), Err)
     }
 }

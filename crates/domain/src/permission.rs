@@ -6,6 +6,7 @@ text_enum! {
     /// One thing that somebody may do. Roles are sets of these.
     pub enum Permission {
         AccountsRead = "accounts:read",
+        AccountsRotateKeys = "accounts:rotate-keys",
         EnvironmentsRead = "environments:read",
         EnvironmentsCreate = "environments:create",
         EnvironmentsUpdate = "environments:update",

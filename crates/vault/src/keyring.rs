@@ -31,6 +31,11 @@ impl Keyring {
         self.current.id()
     }
 
+    /// The ids of all keys, the one that seals first.
+    pub fn ids(&self) -> Vec<KeyId> {
+        self.all().map(InstallationKey::id).collect()
+    }
+
     /// Seals an account's data key for its row.
     pub fn wrap(&self, account: &str, key: &DataKey) -> Vec<u8> {
         let id = key.id().to_string();

@@ -4,6 +4,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that can't go on fails")]
 
+mod backup;
 mod bad_input;
 mod cli_apply;
 mod cli_cancel;
@@ -15,6 +16,7 @@ mod faults;
 mod fetch;
 mod flavour;
 mod jobs;
+mod keys;
 mod large_states;
 mod login;
 mod metadata;
