@@ -130,7 +130,7 @@ async fn build(config: &Config) -> Result<Session, AppError> {
     let context = Context {
         wire: Wire::new(seen),
         executors,
-        binaries: Binaries::new(&config.data, config.terraform_mirror.clone(), client),
+        binaries: Binaries::new(&config.data, config.releases.clone(), client),
         providers: providers(config),
         proxy: config
             .https_proxy

@@ -11,6 +11,8 @@ use link::join::JoinToken;
 use url::Url;
 
 use crate::executor::SandboxChoice;
+use crate::release_keys::ReleaseKeys;
+use crate::terraform_binary::Mirrors;
 
 /// The exit code for a configuration that can't be used.
 pub const BAD_CONFIGURATION: u8 = 64;
@@ -81,6 +83,12 @@ pub struct RunArguments {
     /// Where terraform releases are downloaded from.
     #[arg(long, env = "TERRANE_RUNNER_TERRAFORM_MIRROR")]
     pub terraform_mirror: Option<String>,
+    /// Where tofu releases are downloaded from.
+    #[arg(long, env = "TERRANE_RUNNER_TOFU_MIRROR")]
+    pub tofu_mirror: Option<String>,
+    /// File of armoured OpenPGP keys that releases are signed with, instead of their makers' own.
+    #[arg(long, env = "TERRANE_RUNNER_RELEASE_KEYS")]
+    pub release_keys: Option<PathBuf>,
     /// The terrane-supervisor to use; the one beside this program by default.
     #[arg(long, env = "TERRANE_RUNNER_SUPERVISOR")]
     pub supervisor: Option<PathBuf>,
@@ -121,7 +129,7 @@ pub struct Config {
     pub image: String,
     pub sandbox: SandboxChoice,
     pub mirror: Option<PathBuf>,
-    pub terraform_mirror: Option<Url>,
+    pub releases: Mirrors,
     pub supervisor: PathBuf,
     pub https_proxy: Option<Url>,
     pub no_proxy: Option<String>,
@@ -163,7 +171,11 @@ impl RunArguments {
             image: self.image.clone(),
             sandbox: mistakes.parsed("--sandbox", &self.sandbox, |text| text.parse().ok()),
             mirror: self.mirror(&mut mistakes),
-            terraform_mirror: mistakes.url("--terraform-mirror", self.terraform_mirror.as_deref()),
+            releases: Mirrors {
+                terraform: mistakes.url("--terraform-mirror", self.terraform_mirror.as_deref()),
+                tofu: mistakes.url("--tofu-mirror", self.tofu_mirror.as_deref()),
+                keys: self.release_keys(&mut mistakes),
+            },
             supervisor: self.supervisor(defaults, &mut mistakes),
             https_proxy: mistakes.url("HTTPS_PROXY", self.https_proxy.as_deref()),
             no_proxy: self.no_proxy.clone().filter(|text| !text.is_empty()),
@@ -220,6 +232,15 @@ impl RunArguments {
             mistakes.add(format!("--mirror {} is no directory", path.display()));
         }
         std::path::absolute(path).ok()
+    }
+
+    fn release_keys(&self, mistakes: &mut Mistakes) -> Option<ReleaseKeys> {
+        let path = self.release_keys.as_deref()?;
+        let read = std::fs::read_to_string(path).map_err(|error| error.to_string());
+        let keys =
+            read.and_then(|text| ReleaseKeys::parse(&text).map_err(|error| error.to_string()));
+        keys.map_err(|error| mistakes.add(format!("--release-keys {}: {error}", path.display())))
+            .ok()
     }
 
     fn supervisor(&self, defaults: &Defaults, mistakes: &mut Mistakes) -> PathBuf {

@@ -21,6 +21,7 @@ pub mod job;
 pub mod logs;
 pub mod machine;
 pub mod relay;
+pub mod release_keys;
 pub mod session;
 pub mod state;
 pub mod terraform_binary;

@@ -1,5 +1,5 @@
 //! Finds the terraform or tofu of a version: in the cache, on the search path, or from the
-//! configured mirror with its checksum verified.
+//! configured mirror with its checksum and the signature of its checksum list verified.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -14,11 +14,14 @@ use url::Url;
 use crate::files;
 use crate::logs::script::architecture;
 use crate::machine;
+use crate::release_keys::ReleaseKeys;
 
 /// How long `terraform version` may take.
 const PATIENCE: Duration = Duration::from_secs(20);
 /// A release archive is smaller.
 const MOST: usize = 512 * 1024 * 1024;
+/// A checksum list and its signature are smaller.
+const SMALL: usize = 1024 * 1024;
 
 /// A binary and its exact version.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,7 +35,7 @@ pub struct Binary {
 pub enum BinaryError {
     #[error(
         "{engine} {version} is not on this runner: put it into {cache}, install it on the search \
-         path, or start the runner with --terraform-mirror"
+         path, or start the runner with --{engine}-mirror"
     )]
     NotFound {
         engine: String,
@@ -52,11 +55,20 @@ pub enum BinaryError {
     Store { path: PathBuf, source: io::Error },
 }
 
+/// Where releases come from.
+#[derive(Debug, Clone, Default)]
+pub struct Mirrors {
+    pub terraform: Option<Url>,
+    pub tofu: Option<Url>,
+    /// In place of the makers' own keys.
+    pub keys: Option<ReleaseKeys>,
+}
+
 /// The binaries of this runner.
 #[derive(Debug)]
 pub struct Binaries {
     cache: PathBuf,
-    mirror: Option<Url>,
+    mirrors: Mirrors,
     client: reqwest::Client,
     /// One download at a time, and none twice.
     downloading: Mutex<()>,
@@ -64,10 +76,10 @@ pub struct Binaries {
 
 impl Binaries {
     /// `data` is the runner's data directory.
-    pub fn new(data: &Path, mirror: Option<Url>, client: reqwest::Client) -> Self {
+    pub fn new(data: &Path, mirrors: Mirrors, client: reqwest::Client) -> Self {
         Self {
             cache: data.join("bin"),
-            mirror,
+            mirrors,
             client,
             downloading: Mutex::new(()),
         }
@@ -96,7 +108,11 @@ impl Binaries {
         if let Some(found) = self.cached(engine, &exact) {
             return Ok(found);
         }
-        match &self.mirror {
+        let mirror = match engine {
+            "tofu" => &self.mirrors.tofu,
+            _ => &self.mirrors.terraform,
+        };
+        match mirror {
             Some(mirror) => self.download(engine, &exact, mirror).await,
             None => Err(self.not_found(engine, &exact)),
         }
@@ -161,25 +177,35 @@ impl Binaries {
             std::env::consts::OS,
             architecture()
         );
-        let sums = format!("{engine}_{version}_SHA256SUMS");
         let base = mirror.as_str().trim_end_matches('/');
-        let directory = match engine {
-            "tofu" => format!("{base}/v{version}"),
-            _ => format!("{base}/{engine}/{version}"),
+        // As each maker's own place for releases is laid out.
+        let (directory, ending) = match engine {
+            "tofu" => (format!("{base}/v{version}"), "gpgsig"),
+            _ => (format!("{base}/{engine}/{version}"), "sig"),
         };
         tracing::info!(engine, version, mirror = %mirror, "downloading");
-        let sums = self
-            .get(&format!("{directory}/{sums}"))
-            .await
-            .map_err(failed)?;
+        let list = format!("{directory}/{engine}_{version}_SHA256SUMS");
+        let sums = self.get(&list, SMALL).await.map_err(failed)?;
+        let signature = self.get(&format!("{list}.{ending}"), SMALL).await;
+        let signature = signature.map_err(failed)?;
+        let makers = || ReleaseKeys::of_makers(engine);
+        let keys = self.mirrors.keys.clone().unwrap_or_else(makers);
+        keys.verify(&sums, &signature).map_err(|error| {
+            failed(format!(
+                "the signature of its checksum list does not hold ({error}). Copy the release to \
+                 the mirror again; if the mirror signs with a key of its own, start the runner \
+                 with --release-keys"
+            ))
+        })?;
         let expected = checksum_of(&String::from_utf8_lossy(&sums), &name)
             .ok_or_else(|| failed(format!("its checksum list has no {name}")))?;
-        let archive = self
-            .get(&format!("{directory}/{name}"))
-            .await
-            .map_err(failed)?;
+        let archive = self.get(&format!("{directory}/{name}"), MOST).await;
+        let archive = archive.map_err(failed)?;
         if hex::encode(Sha256::digest(&archive)) != expected {
-            return Err(failed("the checksum is wrong".to_owned()));
+            return Err(failed(format!(
+                "the checksum of {name} is wrong: the mirror's copy is damaged or was changed. \
+                 Copy the release to the mirror again"
+            )));
         }
         let content = unzip(&archive, engine).map_err(failed)?;
         let path = self.cache.join(engine).join(version).join(engine);
@@ -193,7 +219,7 @@ impl Binaries {
         })
     }
 
-    async fn get(&self, url: &str) -> Result<Vec<u8>, String> {
+    async fn get(&self, url: &str, most: usize) -> Result<Vec<u8>, String> {
         let response = self
             .client
             .get(url)
@@ -206,7 +232,7 @@ impl Binaries {
         let mut content = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(|error| error.to_string())? {
             content.extend_from_slice(&chunk);
-            if content.len() > MOST {
+            if content.len() > most {
                 return Err(format!("{url} is too large"));
             }
         }
@@ -346,7 +372,7 @@ mod tests {
     async fn a_missing_version_says_what_to_do() {
         let client = crate::http_client::for_downloads(None, None).unwrap();
         let data = tempfile::tempdir().unwrap();
-        let binaries = Binaries::new(data.path(), None, client);
+        let binaries = Binaries::new(data.path(), Mirrors::default(), client);
         let error = binaries
             .find("terraform", "0.0.1")
             .await

@@ -21,7 +21,7 @@ pub use dump::DumpDetector;
 pub use liveness::{Liveness, liveness};
 pub use probe::{CgroupVersion, Layer, Probe};
 pub use report::{CommandExit, Exit, JournalEntry, Outcome, StateDump, Status, Stream};
-pub use spec::{Command, Limits, Sandbox, Spec, StateMode, StateSpec};
+pub use spec::{Command, EndsEarly, Limits, Sandbox, Spec, StateMode, StateSpec};
 
 /// Ends an output file that was cut at [`Limits::output_bytes`].
 pub const OUTPUT_CAP_MARKER: &str =

@@ -62,6 +62,9 @@ pub struct Exit {
     /// The ballast had to be released.
     #[serde(default)]
     pub disk_full: bool,
+    /// See [`crate::Spec::ends_early`].
+    #[serde(default)]
+    pub ended_early: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

@@ -33,6 +33,18 @@ pub struct Spec {
     /// itself stays outside, where the commands can't touch it.
     pub sandbox: Sandbox,
     pub limits: Limits,
+    /// The step ends well after a plan that turns out too large for how its state is kept.
+    #[serde(default)]
+    pub ends_early: Option<EndsEarly>,
+}
+
+/// When a step ends before its last command.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EndsEarly {
+    /// Name of the command, whose stdout holds terraform's JSON lines.
+    pub after: String,
+    /// The step ends if more resources than this are to be changed. Replacing one counts twice.
+    pub more_changes_than: u64,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

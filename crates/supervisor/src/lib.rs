@@ -18,6 +18,7 @@ mod memory;
 mod outcome;
 mod output;
 mod paths;
+mod plan_size;
 mod probe;
 mod processes;
 mod requests;

@@ -15,6 +15,7 @@ use crate::ladder::{Cause, Ladder};
 use crate::memory::Memory;
 use crate::outcome::{Course, outcome};
 use crate::paths::{Durability, Root};
+use crate::plan_size;
 use crate::processes;
 use crate::signals::Signals;
 use crate::states::States;
@@ -77,6 +78,7 @@ fn run(mut step: Step) -> Exit {
     let commands = step.spec.commands.clone();
     let mut exits = vec![];
     let mut died_of_kill = false;
+    let mut ended_early = false;
     let mut course = Course {
         failure: None,
         complete: true,
@@ -97,8 +99,16 @@ fn run(mut step: Step) -> Exit {
             course.complete = false;
             break;
         }
+        if step.ladder.cancelled().is_none() && plan_size::is_too_large(&step, command) {
+            ended_early = true;
+            break;
+        }
     }
-    finish(step, exits, &course, died_of_kill)
+    let exit = finish(step, exits, &course, died_of_kill);
+    Exit {
+        ended_early: ended_early && exit.outcome == Outcome::Succeeded,
+        ..exit
+    }
 }
 
 fn failure(command: &Command, exit: &CommandExit, why: Option<String>) -> Option<String> {
@@ -135,6 +145,7 @@ fn finish(mut step: Step, commands: Vec<CommandExit>, course: &Course, died_of_k
         out_of_memory,
         timed_out: step.ladder.cancelled() == Some(Cause::Timeout),
         disk_full,
+        ended_early: false,
     }
 }
 
@@ -151,6 +162,7 @@ fn refusal(sentence: String) -> Exit {
         out_of_memory: false,
         timed_out: false,
         disk_full: false,
+        ended_early: false,
     }
 }
 

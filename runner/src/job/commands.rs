@@ -19,6 +19,11 @@ pub(super) struct Inputs<'a> {
 pub(super) const PLAN_JSON: &str = "plan/plan.json";
 pub(super) const SCHEMAS_JSON: &str = "plan/schemas.json";
 pub(super) const PLAN_FILE: &str = "plan/tfplan";
+/// Those that are done again when a plan turns out to be large, and what their names get then.
+pub(super) const PLANNING: [&str; 2] = ["init", "plan"];
+pub(super) const AGAIN: &str = "-again";
+/// More changes than this make a plan large.
+pub(super) const MANY_CHANGES: u64 = 1000;
 const GENERATED: &str = "generated_by_terrane.tf";
 
 /// The commands of a plan or an apply, in order.
@@ -43,6 +48,16 @@ pub(super) fn of(inputs: &Inputs<'_>) -> Vec<Command> {
     schemas.stdout = Some(PathBuf::from(SCHEMAS_JSON));
     schemas.optional = true;
     vec![init, plan(inputs), show, show_json, schemas]
+}
+
+/// The names of all commands whose output may be part of the log, in its order.
+pub(super) fn names_in_log(commands: &[Command], may_plan_again: bool) -> Vec<String> {
+    let mut names: Vec<String> = commands.iter().map(|it| it.name.clone()).collect();
+    if may_plan_again {
+        let again = PLANNING.map(|name| format!("{name}{AGAIN}"));
+        names.splice(PLANNING.len()..PLANNING.len(), again);
+    }
+    names
 }
 
 fn plan(inputs: &Inputs<'_>) -> Command {
@@ -164,6 +179,22 @@ mod tests {
              -var-file=../../input/terrane.tfvars -destroy -refresh=false -target=a.b[0] \
              -replace=c.d -parallelism=3"
         );
+    }
+
+    #[test]
+    fn a_plan_that_is_made_again_is_logged_after_the_first() {
+        let names = ["init", "plan", "show"].map(|name| Command {
+            name: name.to_owned(),
+            argv: Vec::new(),
+            working_directory: PathBuf::new(),
+            success: Vec::new(),
+            optional: false,
+            writes_state: false,
+            stdout: None,
+        });
+        assert_eq!(names_in_log(&names, false), ["init", "plan", "show"]);
+        let all = ["init", "plan", "init-again", "plan-again", "show"];
+        assert_eq!(names_in_log(&names, true), all);
     }
 
     #[test]

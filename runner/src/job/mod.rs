@@ -14,6 +14,7 @@ mod fetch;
 mod finish_plan;
 mod logs;
 mod outcome;
+mod plan_again;
 mod prepare;
 mod progress;
 mod run;

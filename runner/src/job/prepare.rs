@@ -6,7 +6,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use protocol::v1::{Job, TerraformSettings, job};
-use step::{Command, Limits, Spec, StateMode, StateSpec, files};
+use step::{Limits, Spec, StateMode, StateSpec, files};
 use terraform::variables::{Variable, VariableError, tfvars};
 
 use super::backend::{self, Choice};
@@ -91,7 +91,7 @@ pub(super) async fn prepare(
     let binary = context.binaries.find(&settings.engine, version).await?;
     fetch_tree(context, directory, &step, applies).await?;
     let layout = Layout::of(&step, &settings.working_directory)?;
-    let mode = state_mode(&job, settings, &step)?;
+    let (mode, may_plan_again) = state_mode(&job, settings, &step)?;
     let state_file = backend::state_file(mode, &job.workspace_name);
     fetch_state(context, directory, &step, settings, &state_file).await?;
     write_override(&step, &layout, mode)?;
@@ -129,8 +129,13 @@ pub(super) async fn prepare(
         sandbox: surroundings.sandbox.clone(),
         limits: limits(&job, settings, &surroundings, applies),
         commands,
+        ends_early: may_plan_again.then(|| step::EndsEarly {
+            after: "plan".to_owned(),
+            more_changes_than: commands::MANY_CHANGES,
+        }),
     };
-    record(directory, &binary, &spec, mode, state_file, &layout)?;
+    directory.record.commands = commands::names_in_log(&spec.commands, may_plan_again);
+    record(directory, &binary, mode, state_file, &layout)?;
     step.write(
         files::SPEC,
         &serde_json::to_vec(&spec).map_err(io::Error::from)?,
@@ -153,7 +158,7 @@ pub(super) struct Layout {
 }
 
 impl Layout {
-    fn of(step: &StepDir, asked: &str) -> Result<Self, PrepareError> {
+    pub(super) fn of(step: &StepDir, asked: &str) -> Result<Self, PrepareError> {
         let wrong = || PrepareError::WorkingDirectory(asked.to_owned());
         let mut working = PathBuf::from(files::CONFIG);
         for part in Path::new(asked.trim_matches('/')).components() {
@@ -244,25 +249,32 @@ async fn begin_relay(
     Ok(Some(relay))
 }
 
+/// How the state is kept, and whether a plan that turns out to be large may be made again.
 fn state_mode(
     job: &Job,
     settings: &TerraformSettings,
     step: &StepDir,
-) -> Result<StateMode, PrepareError> {
+) -> Result<(StateMode, bool), PrepareError> {
     if let Some(job::Work::Apply(work)) = &job.work {
         return match work.plan_state_mode.as_str() {
-            "http" => Ok(StateMode::Http),
-            "local" | "" => Ok(StateMode::Local),
+            "http" => Ok((StateMode::Http, false)),
+            "local" | "" => Ok((StateMode::Local, false)),
             other => Err(PrepareError::Unknown(format!("the state mode {other:?}"))),
         };
     }
     let config = step.dir().open_dir(files::CONFIG)?;
-    let names_workspace = || backend::mentions(&config, "terraform.workspace").unwrap_or(true);
-    Ok(backend::choose(Choice {
+    let is_set = matches!(settings.state_mode.as_str(), "local" | "http");
+    let names_workspace =
+        !is_set && backend::mentions(&config, "terraform.workspace").unwrap_or(true);
+    let mode = backend::choose(Choice {
         setting: &settings.state_mode,
         state_bytes: settings.current_state_bytes,
-        names_workspace: settings.state_mode != "http" && names_workspace(),
-    }))
+        names_workspace,
+    });
+    // Generated configuration can't be generated twice.
+    let may_plan_again =
+        mode == StateMode::Local && !is_set && !names_workspace && !settings.generate_config;
+    Ok((mode, may_plan_again))
 }
 
 async fn fetch_state(
@@ -280,7 +292,7 @@ async fn fetch_state(
     Ok(())
 }
 
-fn write_override(step: &StepDir, layout: &Layout, mode: StateMode) -> io::Result<()> {
+pub(super) fn write_override(step: &StepDir, layout: &Layout, mode: StateMode) -> io::Result<()> {
     let working = step.dir().open_dir(&layout.working)?;
     let names: Vec<String> = working
         .entries()?
@@ -374,7 +386,12 @@ fn step_environment(
     Ok(env)
 }
 
-fn state_spec(job: &Job, settings: &TerraformSettings, mode: StateMode, file: &Path) -> StateSpec {
+pub(super) fn state_spec(
+    job: &Job,
+    settings: &TerraformSettings,
+    mode: StateMode,
+    file: &Path,
+) -> StateSpec {
     use base64::Engine;
     let secret: [u8; 24] = rand::random();
     StateSpec {
@@ -419,17 +436,11 @@ fn limits(
 fn record(
     directory: &mut JobDirectory,
     binary: &Binary,
-    spec: &Spec,
     mode: StateMode,
     state_file: PathBuf,
     layout: &Layout,
 ) -> io::Result<()> {
     let record = &mut directory.record;
-    record.commands = spec
-        .commands
-        .iter()
-        .map(|command: &Command| command.name.clone())
-        .collect();
     record.terraform_version.clone_from(&binary.version);
     record.state_mode = Some(mode);
     record.state_file = Some(state_file);

@@ -10,6 +10,7 @@ use tokio::sync::watch;
 use super::directory::Stage;
 use super::finish_plan::{chain, finish_plan};
 use super::outcome::{apply_summary, operations, outcome_of, report, sentence};
+use super::plan_again::plan_again;
 use super::prepare::prepare;
 use super::watch_step::{Ended, watch_step};
 use super::{Context, JobDirectory, Wanted, logs, progress};
@@ -169,7 +170,13 @@ async fn watch_and_report(
     if let Some(failure) = directory.record.failure.clone() {
         return Ok(never_started(context, directory, progress, &failure));
     }
-    let ended = follow(context, directory, wanted, progress).await;
+    let mut ended = follow(context, directory, wanted, progress).await;
+    if matches!(&ended, Ended::Exited(exit) if exit.ended_early) {
+        ended = match begin_again(context, directory).await {
+            Ok(()) => follow(context, directory, wanted, progress).await,
+            Err(reason) => Ended::NeverBegan(reason),
+        };
+    }
     let applies = matches!(directory.job.work, Some(job::Work::Apply(_)));
     let said = sentence(&ended, applies);
     progress.send_modify(|it| it.end = Some(end_of(directory, &ended, &said)));
@@ -267,8 +274,12 @@ async fn follow(
     executor.found(&execution);
     let (over, is_over) = watch::channel(false);
     let id = directory.job.id.clone();
+    let commands = directory.record.commands.clone();
     let watching = async {
-        let ended = watch_step(&id, &step, &*executor, &execution, wanted, progress).await;
+        let ended = watch_step(
+            &id, &step, &*executor, &execution, &commands, wanted, progress,
+        )
+        .await;
         over.send_replace(true);
         ended
     };
@@ -280,6 +291,18 @@ async fn follow(
         ended = &mut watching => ended,
         () = &mut syncing => watching.await,
     }
+}
+
+/// Starts the second step of a large plan; a sentence for people if that fails.
+async fn begin_again(context: &Context, directory: &mut JobDirectory) -> Result<(), String> {
+    let settings = directory.job.execution.clone().unwrap_or_default();
+    let executor = context
+        .executors
+        .choose(&settings.executor)
+        .map_err(|error| chain(&error))?;
+    plan_again(context, directory, &*executor)
+        .await
+        .map_err(|error| chain(&error))
 }
 
 async fn apply_report(

@@ -57,6 +57,7 @@ pub(super) async fn watch_step(
     step: &StepDir,
     executor: &dyn Executor,
     execution: &Execution,
+    commands: &[String],
     wanted: &mut watch::Receiver<Wanted>,
     progress: &watch::Sender<StepProgress>,
 ) -> Ended {
@@ -67,7 +68,7 @@ pub(super) async fn watch_step(
         if let Some(exit) = read_exit(step) {
             return Ended::Exited(Box::new(exit));
         }
-        report(step, progress);
+        report(step, commands, progress);
         looks = looks.saturating_add(1);
         if looks.is_multiple_of(LOOKS) {
             match state_of(step, started.elapsed()) {
@@ -134,13 +135,17 @@ fn read_exit(step: &StepDir) -> Option<Exit> {
     }
 }
 
-fn report(step: &StepDir, progress: &watch::Sender<StepProgress>) {
+/// `commands`: all that may be in the log; those of a step are some of them.
+fn report(step: &StepDir, commands: &[String], progress: &watch::Sender<StepProgress>) {
     let Ok(Some(status)) = step.read_json::<Status>(files::STATUS) else {
         return;
     };
+    let Some(current) = commands.iter().position(|it| *it == status.command_name) else {
+        return;
+    };
     progress.send_if_modified(|known| {
-        let changed = known.current != Some(status.command);
-        known.current = Some(status.command);
+        let changed = known.current.is_none_or(|known| known < current);
+        known.current = known.current.max(Some(current));
         changed
     });
 }

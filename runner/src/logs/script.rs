@@ -107,6 +107,11 @@ fn segments_of(stream: Stream, command: usize, name: &str) -> Vec<Segment> {
             segment("stdout", main(Renderer::Plan), false),
             segment("stderr", Form::Raw, false),
         ],
+        // What is planned again is shown by `show`; only what went wrong is worth saying.
+        ("plan-again", _) => vec![
+            segment("stdout", main(Renderer::Plan), true),
+            segment("stderr", Form::Raw, true),
+        ],
         ("apply", _) => vec![
             segment("stdout", main(Renderer::Apply), false),
             segment("stderr", Form::Raw, false),
@@ -116,7 +121,7 @@ fn segments_of(stream: Stream, command: usize, name: &str) -> Vec<Segment> {
             segment("stderr", Form::Raw, true),
         ],
         ("show", Stream::Json) => vec![segment("stderr", Form::Raw, true)],
-        ("init", _) => vec![
+        ("init" | "init-again", _) => vec![
             segment("stdout", Form::Raw, true),
             segment("stderr", Form::Raw, true),
         ],

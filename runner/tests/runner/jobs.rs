@@ -29,7 +29,7 @@ output "secret" { value = terraform_data.secret.output }
 "#;
 
 /// Slow enough to be met in the middle: one resource after the other.
-const SLOW: &str = r#"
+pub(crate) const SLOW: &str = r#"
 resource "terraform_data" "first" { input = "1" }
 resource "terraform_data" "slow" {
   input = terraform_data.first.id
@@ -104,7 +104,7 @@ fn public_key() -> Vec<u8> {
     key
 }
 
-fn plan(settings: TerraformSettings) -> job::Work {
+pub(crate) fn plan(settings: TerraformSettings) -> job::Work {
     job::Work::Plan(PlanWork {
         terraform: Some(settings),
     })

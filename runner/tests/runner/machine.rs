@@ -13,6 +13,8 @@ pub(crate) struct Machine {
     gateway: String,
     supervisor: PathBuf,
     docker: bool,
+    /// Further arguments.
+    arguments: Vec<String>,
 }
 
 /// The supervisor, if it has been built; the tests can do nothing without it.
@@ -49,7 +51,12 @@ pub(crate) fn skip(needs: &str) {
 impl Machine {
     /// A machine with a running runner; `None` where there is no supervisor.
     pub(crate) fn start(plane: &Plane) -> Option<Self> {
-        Self::with_executor(plane, false)
+        Self::with_executor(plane, false, &[])
+    }
+
+    /// The same with further arguments.
+    pub(crate) fn start_with(plane: &Plane, arguments: &[&str]) -> Option<Self> {
+        Self::with_executor(plane, false, arguments)
     }
 
     /// The same with steps in containers; `None` also where there is no daemon or no image.
@@ -63,10 +70,10 @@ impl Machine {
             skip("a docker daemon with the image terrane-job:latest (cargo xtask image)");
             return None;
         }
-        Self::with_executor(plane, true)
+        Self::with_executor(plane, true, &[])
     }
 
-    fn with_executor(plane: &Plane, docker: bool) -> Option<Self> {
+    fn with_executor(plane: &Plane, docker: bool, arguments: &[&str]) -> Option<Self> {
         let supervisor = supervisor()?;
         let data = tempfile::Builder::new()
             .prefix("runner-")
@@ -83,6 +90,7 @@ impl Machine {
             gateway: plane.address.to_string(),
             supervisor,
             docker,
+            arguments: arguments.iter().map(|it| (*it).to_owned()).collect(),
         };
         machine.run();
         Some(machine)
@@ -105,6 +113,7 @@ impl Machine {
             .arg(self.data.path())
             .arg("--supervisor")
             .arg(&self.supervisor)
+            .args(&self.arguments)
             .args(["--log", "info,runner=debug"])
             .args(["--executor", if self.docker { "docker" } else { "process" }])
             .env_clear()

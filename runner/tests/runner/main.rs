@@ -3,10 +3,13 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that can't go on fails")]
 
+mod binaries;
 mod git;
 mod git_cli;
 mod jobs;
+mod large;
 mod limits;
 mod machine;
 mod plane;
 mod service;
+mod signals;

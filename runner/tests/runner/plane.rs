@@ -45,6 +45,9 @@ pub(crate) struct Held {
     pub(crate) completed: Option<CompleteRequest>,
     /// The repository's token as it is now.
     pub(crate) fresh_token: String,
+    /// Its report is not taken.
+    pub(crate) refuses: bool,
+    pub(crate) refused: u32,
 }
 
 impl Held {
@@ -70,6 +73,7 @@ pub(crate) struct Shared {
     pub(crate) certificate_life: Mutex<TimeDelta>,
     pub(crate) hellos: Mutex<Vec<HelloRequest>>,
     pub(crate) recovered: Mutex<u32>,
+    pub(crate) renewed: Mutex<u32>,
     /// Itself, for answers that outlive a call.
     pub(crate) own: std::sync::Weak<Shared>,
 }
@@ -99,23 +103,34 @@ impl Plane {
             certificate_life: Mutex::new(DAY),
             hellos: Mutex::default(),
             recovered: Mutex::default(),
+            renewed: Mutex::default(),
         });
         Self::serve(shared, "127.0.0.1:0".parse().unwrap())
     }
 
     fn serve(shared: Arc<Shared>, listen: SocketAddr) -> Self {
-        let gateway = Gateway::bind(GatewayConfig {
-            listen,
-            certificate: shared
-                .ca
-                .issue_server(&[], now() - DAY, now() + DAY)
-                .unwrap(),
-            ca: shared.ca.certificate().clone(),
-            reset_secret: [9; 64],
-            denied: Denied::default(),
-            limits: Limits::default(),
-        })
-        .unwrap();
+        let bind = || {
+            Gateway::bind(GatewayConfig {
+                listen,
+                certificate: shared
+                    .ca
+                    .issue_server(&[], now() - DAY, now() + DAY)
+                    .unwrap(),
+                ca: shared.ca.certificate().clone(),
+                reset_secret: [9; 64],
+                denied: Denied::default(),
+                limits: Limits::default(),
+            })
+        };
+        // An earlier listener may take a moment to go.
+        let deadline = std::time::Instant::now() + PATIENCE;
+        let gateway = loop {
+            match bind() {
+                Ok(gateway) => break gateway,
+                Err(error) => assert!(std::time::Instant::now() < deadline, "{error:?}"),
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        };
         let address = gateway.local_address();
         let shutdown = CancellationToken::new();
         let mut routes = tonic::service::Routes::builder();

@@ -182,6 +182,7 @@ impl Runner for Shared {
 
     async fn renew(&self, request: Request<RenewRequest>) -> Result<Response<Identity>, Status> {
         let runner = identity(&request)?.runner_id.clone();
+        *self.renewed.lock() += 1;
         self.certify(&request.into_inner().csr_der, &runner)
     }
 
@@ -342,11 +343,15 @@ impl Runner for Shared {
         request: Request<CompleteRequest>,
     ) -> Result<Response<CompleteResponse>, Status> {
         let request = request.into_inner();
-        self.leased(&request.job_id.clone(), request.epoch, |held| {
+        let accepted = self.leased(&request.job_id.clone(), request.epoch, |held| {
+            if held.refuses {
+                held.refused += 1;
+                return Ok(false);
+            }
             held.completed.get_or_insert(request);
-            Ok(())
+            Ok(true)
         })?;
-        Ok(Response::new(CompleteResponse { accepted: true }))
+        Ok(Response::new(CompleteResponse { accepted }))
     }
 
     /// A registry with one module.

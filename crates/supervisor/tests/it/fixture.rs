@@ -96,6 +96,7 @@ impl Fixture {
             }),
             sandbox: Sandbox::default(),
             limits: Limits::default(),
+            ends_early: None,
         }
     }
 
