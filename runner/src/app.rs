@@ -21,10 +21,16 @@ use crate::identity::{self, Identity};
 use crate::job::cli_config::{Mirror, Providers, providers_in};
 use crate::job::{Context, JobDirectory};
 use crate::machine::Machine;
+use crate::providers::{Filler, ProviderCache, Wishes};
 use crate::session::shell::{Introduction, Request, Session, SessionEnd};
 use crate::terraform_binary::Binaries;
 use crate::wire::Wire;
 use crate::{drain, files, http_client};
+
+const USUAL_MIRRORS: [&str; 2] = [
+    "/usr/local/share/terraform/plugins",
+    "/usr/share/terraform/plugins",
+];
 
 /// Why the runner could not start, or had to end.
 #[derive(Debug, thiserror::Error)]
@@ -87,7 +93,10 @@ pub async fn run(mut config: Config) -> Result<(), AppError> {
         let _ = requests.send(Request::Drain);
     });
 
-    let built = Box::pin(build(&config)).await?;
+    let (built, filler) = Box::pin(build(&config)).await?;
+    if let Some(filler) = filler {
+        tasks.spawn(filler.run());
+    }
     let found = found_jobs(&config.data);
     let end = Box::pin(built.run(found, inbox)).await;
     match end {
@@ -117,19 +126,21 @@ pub async fn drain(data: &Path) -> Result<bool, AppError> {
     })
 }
 
-async fn build(config: &Config) -> Result<Session, AppError> {
+async fn build(config: &Config) -> Result<(Session, Option<Filler>), AppError> {
     let machine = Machine::probe(&config.supervisor)
         .await
         .map_err(AppError::Executor)?;
     let (executors, capabilities) = executors(config, machine).await?;
     let client =
         http_client::for_downloads(config.https_proxy.as_ref(), config.no_proxy.as_deref())?;
+    let (filler, provider_cache) = provider_cache(config, &client)?.unzip();
     let identity = Box::pin(identity_of(config)).await?;
     let connector = Connector::new(connector_config(config, identity.trust(), Some(&identity)))?;
     let (connection, seen) = watch::channel(None);
     let context = Context {
         wire: Wire::new(seen),
         executors,
+        provider_cache,
         binaries: Binaries::new(&config.data, config.releases.clone(), client),
         providers: providers(config),
         proxy: config
@@ -138,7 +149,7 @@ async fn build(config: &Config) -> Result<Session, AppError> {
             .map(|url| (url, config.no_proxy.clone())),
         proxy_environment: proxy_environment(config),
     };
-    Ok(Session {
+    let session = Session {
         connector,
         identity,
         introduction: Introduction {
@@ -150,7 +161,24 @@ async fn build(config: &Config) -> Result<Session, AppError> {
         context: Arc::new(context),
         connection,
         data: config.data.clone(),
-    })
+    };
+    Ok((session, filler))
+}
+
+fn provider_cache(
+    config: &Config,
+    client: &reqwest::Client,
+) -> Result<Option<(Filler, Wishes)>, AppError> {
+    if config.provider_cache_bytes == 0 {
+        return Ok(None);
+    }
+    let cache = ProviderCache::open(&config.data).map_err(|source| AppError::Data {
+        path: config.data.join("providers"),
+        source,
+    })?;
+    let hosts = config.provider_cache_hosts.clone();
+    let (client, most) = (client.clone(), config.provider_cache_bytes);
+    Ok(Some(Filler::new(cache, hosts, client, most)))
 }
 
 async fn executors(
@@ -234,10 +262,21 @@ async fn docker(config: &Config, machine: &Machine) -> Result<Option<DockerExecu
 }
 
 fn providers(config: &Config) -> Providers {
-    let mirrors = config.mirror.iter().map(|path| Mirror {
-        path: path.clone(),
-        only_here: providers_in(path),
-    });
+    // Where terraform looks by itself unless it is told where to look.
+    let usual = match config.mirror {
+        Some(_) => &[][..],
+        None => &USUAL_MIRRORS[..],
+    };
+    let usual = usual.iter().map(PathBuf::from).filter(|path| path.is_dir());
+    let mirrors = config
+        .mirror
+        .iter()
+        .cloned()
+        .chain(usual)
+        .map(|path| Mirror {
+            only_here: providers_in(&path),
+            path,
+        });
     Providers {
         mirrors: mirrors.collect(),
     }

@@ -1,6 +1,6 @@
 //! The command line and its environment, checked as a whole: every mistake is named at once.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Parser, Subcommand};
@@ -80,6 +80,17 @@ pub struct RunArguments {
     /// Directory of providers in mirror layout; what it holds comes from there alone.
     #[arg(long, env = "TERRANE_RUNNER_MIRROR")]
     pub mirror: Option<PathBuf>,
+    /// Largest size of the provider cache in GiB; 0: no cache.
+    #[arg(long, env = "TERRANE_RUNNER_PROVIDER_CACHE_GIB", default_value = "20")]
+    pub provider_cache_gib: String,
+    /// Registry whose providers are cached; may be given more than once.
+    #[arg(
+        long = "provider-cache-host",
+        env = "TERRANE_RUNNER_PROVIDER_CACHE_HOSTS",
+        value_delimiter = ',',
+        default_values = ["registry.terraform.io", "registry.opentofu.org"]
+    )]
+    pub provider_cache_hosts: Vec<String>,
     /// Where terraform releases are downloaded from.
     #[arg(long, env = "TERRANE_RUNNER_TERRAFORM_MIRROR")]
     pub terraform_mirror: Option<String>,
@@ -129,6 +140,9 @@ pub struct Config {
     pub image: String,
     pub sandbox: SandboxChoice,
     pub mirror: Option<PathBuf>,
+    /// 0: no cache.
+    pub provider_cache_bytes: u64,
+    pub provider_cache_hosts: BTreeSet<String>,
     pub releases: Mirrors,
     pub supervisor: PathBuf,
     pub https_proxy: Option<Url>,
@@ -171,6 +185,12 @@ impl RunArguments {
             image: self.image.clone(),
             sandbox: mistakes.parsed("--sandbox", &self.sandbox, |text| text.parse().ok()),
             mirror: self.mirror(&mut mistakes),
+            provider_cache_bytes: mistakes.parsed(
+                "--provider-cache-gib",
+                &self.provider_cache_gib,
+                gibibytes,
+            ),
+            provider_cache_hosts: self.provider_cache_hosts.iter().cloned().collect(),
             releases: Mirrors {
                 terraform: mistakes.url("--terraform-mirror", self.terraform_mirror.as_deref()),
                 tofu: mistakes.url("--tofu-mirror", self.tofu_mirror.as_deref()),
@@ -320,6 +340,13 @@ impl Fallback for u32 {
     }
 }
 
+impl Fallback for u64 {
+    const KNOWN: &'static str = "whole numbers of GiB";
+    fn fallback() -> Self {
+        0
+    }
+}
+
 impl Fallback for TransportChoice {
     const KNOWN: &'static str = "auto, quic, tcp";
     fn fallback() -> Self {
@@ -354,6 +381,10 @@ fn transport_choice(text: &str) -> Option<TransportChoice> {
 
 fn capacity(text: &str) -> Option<u32> {
     text.parse().ok().filter(|it| (1..=1000).contains(it))
+}
+
+fn gibibytes(text: &str) -> Option<u64> {
+    text.parse::<u64>().ok()?.checked_mul(1 << 30)
 }
 
 fn is_host_and_port(text: &str) -> bool {

@@ -20,6 +20,7 @@ pub mod identity;
 pub mod job;
 pub mod logs;
 pub mod machine;
+pub mod providers;
 pub mod relay;
 pub mod release_keys;
 pub mod session;

@@ -71,12 +71,15 @@ impl Bubblewrap {
             argv.push("--unshare-net".into());
         }
         argv.extend(["--new-session", "--clearenv", "--hostname", "step"].map(OsString::from));
+        // Made by bubblewrap itself it would be closed to every user but root, and with it the way
+        // to name servers and certificate authorities.
+        argv.extend(["--perms", "0755", "--dir", "/etc"].map(OsString::from));
         for path in SYSTEM_READ_ONLY {
             argv.extend(["--ro-bind-try", path, path].map(OsString::from));
         }
         argv.extend(["--proc", "/proc", "--dev", "/dev"].map(OsString::from));
         argv.extend(["--perms", "1777", "--tmpfs", "/tmp"].map(OsString::from));
-        // Made by bubblewrap itself they would be closed to every user but root.
+        // As above.
         for directory in self.parents() {
             argv.extend(["--perms", "0755", "--dir"].map(OsString::from));
             argv.push(directory.into());
@@ -150,6 +153,10 @@ mod tests {
         assert!(!line.contains("die-with-parent"), "{line}");
         assert!(!line.contains("--unshare-net"), "{line}");
         assert!(!line.contains("/etc /etc"), "{line}");
+        assert!(
+            line.contains("--perms 0755 --dir /etc --ro-bind-try"),
+            "{line}"
+        );
         let parents =
             "--dir /opt --perms 0755 --dir /var --perms 0755 --dir /var/steps --ro-bind /opt/";
         assert!(line.contains(parents), "{line}");

@@ -10,7 +10,7 @@ use step::{Limits, Spec, StateMode, StateSpec, files};
 use terraform::variables::{Variable, VariableError, tfvars};
 
 use super::backend::{self, Choice};
-use super::cli_config::{ApiHost, cli_config};
+use super::cli_config::cli_config;
 use super::environment::{EnvironmentError, environment};
 use super::{Context, JobDirectory, StepDir, commands};
 use crate::archive::{self, UnpackError};
@@ -109,7 +109,9 @@ pub(super) async fn prepare(
         Some(relay) => Some(relay.api_host().await.map_err(PrepareError::Relay)?),
         None => None,
     };
-    write_input(context, &step, &layout, settings, api.as_ref())?;
+    let providers = context.providers_now().await;
+    let cli_config = cli_config(&providers, api.as_ref());
+    write_input(&step, &layout, settings, &cli_config)?;
     let terraform = surroundings
         .terraform
         .clone()
@@ -315,11 +317,10 @@ pub(super) fn write_override(step: &StepDir, layout: &Layout, mode: StateMode) -
 }
 
 fn write_input(
-    context: &Context,
     step: &StepDir,
     layout: &Layout,
     settings: &TerraformSettings,
-    api: Option<&ApiHost>,
+    cli_config: &str,
 ) -> Result<(), PrepareError> {
     for directory in [INPUT, PLAN, HOME, TEMPORARY, "control", files::OUTPUT] {
         step.make_directories(directory)?;
@@ -340,8 +341,7 @@ fn write_input(
         tfvars(variables)?.as_bytes(),
         0o600,
     )?;
-    let config = cli_config(&context.providers, api);
-    step.write(path.join("cli.tfrc"), config.as_bytes(), 0o600)?;
+    step.write(path.join("cli.tfrc"), cli_config.as_bytes(), 0o600)?;
     Ok(())
 }
 

@@ -177,6 +177,7 @@ async fn watch_and_report(
             Err(reason) => Ended::NeverBegan(reason),
         };
     }
+    context.wish_for_installed(directory);
     let applies = matches!(directory.job.work, Some(job::Work::Apply(_)));
     let said = sentence(&ended, applies);
     progress.send_modify(|it| it.end = Some(end_of(directory, &ended, &said)));

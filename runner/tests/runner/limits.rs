@@ -139,3 +139,15 @@ async fn a_step_can_not_have_more_memory_than_its_limit() {
     assert_ne!(done.outcome(), Outcome::Succeeded, "{}", done.error);
     assert!(done.error.contains("memory"), "{}", done.error);
 }
+
+/// Providers must find their services: name servers, names of hosts, certificate authorities.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_step_can_read_how_names_are_resolved() {
+    let plane = Plane::start().await;
+    let Some(_machine) = Machine::start(&plane) else {
+        return;
+    };
+    let script = "cat /etc/hosts /etc/resolv.conf && ls /etc/ssl/certs && getent hosts localhost";
+    let done = applying(&plane, "names", script).await;
+    assert_eq!(done.outcome(), Outcome::Succeeded, "{}", done.error);
+}

@@ -15,6 +15,8 @@ pub(crate) struct Machine {
     docker: bool,
     /// Further arguments.
     arguments: Vec<String>,
+    /// The runner's environment.
+    environment: Vec<(String, String)>,
 }
 
 /// The supervisor, if it has been built; the tests can do nothing without it.
@@ -51,12 +53,21 @@ pub(crate) fn skip(needs: &str) {
 impl Machine {
     /// A machine with a running runner; `None` where there is no supervisor.
     pub(crate) fn start(plane: &Plane) -> Option<Self> {
-        Self::with_executor(plane, false, &[])
+        Self::with_executor(plane, false, &[], &[])
     }
 
     /// The same with further arguments.
     pub(crate) fn start_with(plane: &Plane, arguments: &[&str]) -> Option<Self> {
-        Self::with_executor(plane, false, arguments)
+        Self::with_executor(plane, false, arguments, &[])
+    }
+
+    /// The same with an environment of the runner's own.
+    pub(crate) fn start_in(
+        plane: &Plane,
+        arguments: &[&str],
+        environment: &[(&str, &str)],
+    ) -> Option<Self> {
+        Self::with_executor(plane, false, arguments, environment)
     }
 
     /// The same with steps in containers; `None` also where there is no daemon or no image.
@@ -70,10 +81,15 @@ impl Machine {
             skip("a docker daemon with the image terrane-job:latest (cargo xtask image)");
             return None;
         }
-        Self::with_executor(plane, true, &[])
+        Self::with_executor(plane, true, &[], &[])
     }
 
-    fn with_executor(plane: &Plane, docker: bool, arguments: &[&str]) -> Option<Self> {
+    fn with_executor(
+        plane: &Plane,
+        docker: bool,
+        arguments: &[&str],
+        environment: &[(&str, &str)],
+    ) -> Option<Self> {
         let supervisor = supervisor()?;
         let data = tempfile::Builder::new()
             .prefix("runner-")
@@ -91,6 +107,10 @@ impl Machine {
             supervisor,
             docker,
             arguments: arguments.iter().map(|it| (*it).to_owned()).collect(),
+            environment: environment
+                .iter()
+                .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
+                .collect(),
         };
         machine.run();
         Some(machine)
@@ -117,6 +137,7 @@ impl Machine {
             .args(["--log", "info,runner=debug"])
             .args(["--executor", if self.docker { "docker" } else { "process" }])
             .env_clear()
+            .envs(self.environment.iter().cloned())
             .stdin(Stdio::null())
             .spawn()
             .unwrap();

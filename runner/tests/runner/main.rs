@@ -11,5 +11,6 @@ mod large;
 mod limits;
 mod machine;
 mod plane;
+mod provider_cache;
 mod service;
 mod signals;
