@@ -13,6 +13,7 @@ pub(crate) struct Machine {
     gateway: String,
     supervisor: PathBuf,
     docker: bool,
+    mounted: bool,
     /// Further arguments.
     arguments: Vec<String>,
     /// The runner's environment.
@@ -70,6 +71,30 @@ impl Machine {
         Self::with_executor(plane, false, arguments, environment)
     }
 
+    /// The same with its data on a disk of so many MiB; `None` also for who may not mount one.
+    pub(crate) fn on_small_disk(plane: &Plane, mebibytes: u32) -> Option<Self> {
+        if !nix::unistd::geteuid().is_root() {
+            skip("root, to mount a small disk");
+            return None;
+        }
+        let mut machine = Self::made(plane, false, &[], &[])?;
+        let status = Command::new("mount")
+            .args([
+                "-t",
+                "tmpfs",
+                "-o",
+                &format!("mode=0755,size={mebibytes}m"),
+                "tmpfs",
+            ])
+            .arg(machine.data.path())
+            .status();
+        assert!(status.unwrap().success());
+        machine.mounted = true;
+        machine.write_token(plane);
+        machine.run();
+        Some(machine)
+    }
+
     /// The same with steps in containers; `None` also where there is no daemon or no image.
     pub(crate) fn with_docker(plane: &Plane) -> Option<Self> {
         let image = Command::new("docker")
@@ -90,30 +115,41 @@ impl Machine {
         arguments: &[&str],
         environment: &[(&str, &str)],
     ) -> Option<Self> {
+        let mut machine = Self::made(plane, docker, arguments, environment)?;
+        machine.write_token(plane);
+        machine.run();
+        Some(machine)
+    }
+
+    fn made(
+        plane: &Plane,
+        docker: bool,
+        arguments: &[&str],
+        environment: &[(&str, &str)],
+    ) -> Option<Self> {
         let supervisor = supervisor()?;
         let data = tempfile::Builder::new()
             .prefix("runner-")
             .tempdir()
             .unwrap();
-        std::fs::write(
-            data.path().join("token"),
-            plane.shared.token.to_text().expose(),
-        )
-        .unwrap();
-        let mut machine = Self {
+        Some(Self {
             data,
             child: None,
             gateway: plane.address.to_string(),
             supervisor,
             docker,
+            mounted: false,
             arguments: arguments.iter().map(|it| (*it).to_owned()).collect(),
             environment: environment
                 .iter()
                 .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
                 .collect(),
-        };
-        machine.run();
-        Some(machine)
+        })
+    }
+
+    fn write_token(&self, plane: &Plane) {
+        let token = plane.shared.token.to_text();
+        std::fs::write(self.data.path().join("token"), token.expose()).unwrap();
     }
 
     /// Starts the runner process, again or for the first time.
@@ -198,6 +234,13 @@ impl Drop for Machine {
             for pid in self.processes(&job.file_name().to_string_lossy()) {
                 signal(pid, nix::sys::signal::Signal::SIGKILL);
             }
+        }
+        if self.mounted {
+            let umount = Command::new("umount")
+                .arg("-l")
+                .arg(self.data.path())
+                .status();
+            assert!(umount.is_ok_and(|status| status.success()) || std::thread::panicking());
         }
     }
 }

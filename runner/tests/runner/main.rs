@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that can't go on fails")]
 
 mod binaries;
+mod disk;
 mod git;
 mod git_cli;
 mod jobs;

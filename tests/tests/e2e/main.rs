@@ -11,6 +11,7 @@ mod cli_cancel;
 mod cli_mapping;
 mod cli_saved_plan;
 mod common;
+mod container;
 mod dev;
 mod faults;
 mod fetch;
