@@ -239,6 +239,14 @@ impl<A> InputData<A> {
         }
     }
 
+    /// A to-one relationship as it was sent: absent, `null`, or an id.
+    pub fn to_one(&self, name: &str) -> Option<Option<&str>> {
+        match &self.relationships.get(name)?.data {
+            InputLinkage::One(one) if !one.id.is_empty() => Some(Some(&one.id)),
+            InputLinkage::One(_) | InputLinkage::Null | InputLinkage::Many(_) => Some(None),
+        }
+    }
+
     /// The entries of a to-many relationship; none if it is absent.
     pub fn related(&self, name: &str) -> &[InputIdentifier] {
         match self.relationships.get(name).map(|it| &it.data) {

@@ -1,10 +1,10 @@
-//! Routes of users and their tokens.
+//! Routes of users and their tokens. A single token is read and deleted through a route that join
+//! tokens of runners share, which is in `runners`.
 
 use std::sync::Arc;
 
 use axum::extract::{Path, State};
-use domain::ids::{TokenId, UserId};
-use http::StatusCode;
+use domain::ids::UserId;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -23,16 +23,11 @@ pub fn routes() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(read_self))
         .routes(routes!(read_user))
         .routes(routes!(list_tokens, create_token))
-        .routes(routes!(read_token, delete_token))
 }
 
 type OneUser = Document<Resource<UserAttributes>>;
 
 fn user_id(text: &str) -> ApiResult<UserId> {
-    text.parse().map_err(|_| ApiError::not_found())
-}
-
-fn token_id(text: &str) -> ApiResult<TokenId> {
     text.parse().map_err(|_| ApiError::not_found())
 }
 
@@ -91,29 +86,4 @@ async fn create_token(
     let (made, text) =
         service::create_token(&app, &ctx, &user_id(&id)?, description, expired_at).await?;
     Ok(Created(Document::of(token(&made, Some(&text)))))
-}
-
-/// Reads an API token, without its text.
-#[utoipa::path(get, path = "/authentication-tokens/{token_id}", tag = "tokens",
-    params(("token_id" = String, Path)),
-    responses((status = 200, body = Document<Resource<TokenAttributes>>)))]
-async fn read_token(
-    State(app): State<Arc<App>>,
-    ctx: Context,
-    Path(id): Path<String>,
-) -> ApiResult<Document<Resource<TokenAttributes>>> {
-    let found = service::read_token(&app, &ctx, &token_id(&id)?).await?;
-    Ok(Document::of(token(&found, None)))
-}
-
-/// Deletes an API token.
-#[utoipa::path(delete, path = "/authentication-tokens/{token_id}", tag = "tokens",
-    params(("token_id" = String, Path)), responses((status = 204)))]
-async fn delete_token(
-    State(app): State<Arc<App>>,
-    ctx: Context,
-    Path(id): Path<String>,
-) -> ApiResult<StatusCode> {
-    service::delete_token(&app, &ctx, &token_id(&id)?).await?;
-    Ok(StatusCode::NO_CONTENT)
 }

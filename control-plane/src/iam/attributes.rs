@@ -84,7 +84,7 @@ pub(super) fn user(ctx: &Context, member: &Member) -> Resource<UserAttributes> {
 /// Attributes of type `authentication-tokens`.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
-pub(super) struct TokenAttributes {
+pub struct TokenAttributes {
     #[serde(serialize_with = "zulu")]
     #[schema(value_type = String)]
     pub created_at: Timestamp,
@@ -100,7 +100,7 @@ pub(super) struct TokenAttributes {
 }
 
 /// A token as a JSON:API object; with its text, once, when it was just made.
-pub(super) fn token(token: &ApiToken, text: Option<&TokenText>) -> Resource<TokenAttributes> {
+pub fn token(token: &ApiToken, text: Option<&TokenText>) -> Resource<TokenAttributes> {
     let attributes = TokenAttributes {
         created_at: token.created_at,
         last_used_at: token.last_used_at,

@@ -17,11 +17,11 @@ use super::{password, service};
 use crate::app::App;
 use crate::audit;
 use crate::context::{Actor, Context};
+use crate::problem::Fault;
 use crate::tenancy::{self, Account, Environment, TenancyError};
 
 /// The name of the account that callers belong to who name no other.
 const DEFAULT_ACCOUNT: &str = "default";
-const DEFAULT_POOL: &str = "default";
 
 /// What the first account is made with.
 #[derive(Debug)]
@@ -98,7 +98,11 @@ pub async fn bootstrap_in(
         expires_at: None,
     };
     let (token, text) = service::insert_token(tx, &tenant, owner, now).await?;
-    let pool = tenancy::insert_pool(tx, &tenant, DEFAULT_POOL, true, now).await?;
+    let pool = tenancy::default_pool(tx, &tenant)
+        .await?
+        .ok_or(Fault::Unreadable {
+            what: "the default runner pool",
+        })?;
     let target = Target::new("accounts", &account.id);
     let proof = authorize(&ctx, Permission::EnvironmentsCreate, target)?;
     let detail = json!({ "environment": environment.name, "user": member.id, "pool": pool });

@@ -20,6 +20,7 @@ mod store;
 #[cfg(test)]
 mod tests;
 
+pub use attributes::{TokenAttributes, token as token_resource};
 pub use authenticate::authenticate;
 pub use authorize::{Authorized, Denied, Target, authorize};
 pub use bootstrap::{BootstrapInput, Bootstrapped, bootstrap, bootstrap_in};

@@ -1,24 +1,52 @@
 //! Offers queued jobs to free runners that are connected to this process.
 
-use crate::app::App;
-use crate::runners::hub::Hub;
-use crate::runs::{RunError, jobs};
+use domain::ids::RunnerPoolId;
 
 use super::messages::offer;
+use crate::app::App;
+use crate::runners::hub::Hub;
+use crate::runners::{self, Demands};
+use crate::runs::{RunError, jobs};
 
-/// One pass over the pools that have room here. Idempotent: an offer is one conditional update, so
-/// replicas don't give one job to two runners.
+/// One pass over the pools that have room here, a job of each at a time, so that none waits for
+/// another one's long queue. Idempotent: an offer is one conditional update, so replicas don't give
+/// one job to two runners.
 pub(super) async fn pass(app: &App, hub: &Hub) -> Result<(), RunError> {
+    let mut open = Vec::new();
     for pool in hub.pools_with_room() {
-        while let Some(runner) = hub.take_slot(&pool) {
-            let Some(job) = jobs::offer_next(app, &pool, &runner).await? else {
-                hub.give_back(&runner);
-                break;
-            };
-            if !hub.send(&runner, offer(&job)) {
-                jobs::withdraw(app, &job.id, job.epoch).await?;
+        let mut conn = app.db.acquire().await?;
+        let demands = runners::demands(&mut conn, &pool).await?;
+        drop(conn);
+        open.push((pool, demands));
+    }
+    while !open.is_empty() {
+        let mut still = Vec::with_capacity(open.len());
+        for (pool, demands) in open {
+            if offer_one(app, hub, &pool, demands).await? {
+                still.push((pool, demands));
             }
         }
+        open = still;
     }
     Ok(())
+}
+
+/// Offers one job of a pool; whether there may be more to offer.
+async fn offer_one(
+    app: &App,
+    hub: &Hub,
+    pool: &RunnerPoolId,
+    demands: Demands,
+) -> Result<bool, RunError> {
+    let Some(runner) = hub.take_slot(pool, demands) else {
+        return Ok(false);
+    };
+    let Some(job) = jobs::offer_next(app, pool, &runner).await? else {
+        hub.give_back(&runner);
+        return Ok(false);
+    };
+    if !hub.send(&runner, offer(&job)) {
+        jobs::withdraw(app, &job.id, job.epoch).await?;
+    }
+    Ok(true)
 }

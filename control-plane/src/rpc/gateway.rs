@@ -54,10 +54,7 @@ impl Gateway {
     pub async fn bind(app: Arc<App>, settings: GatewaySettings) -> Result<Self, BindError> {
         let authority = Arc::new(Authority::load(&app).await?);
         let certificate = authority.gateway_certificate(&settings.names, app.clock.now())?;
-        let denied = Denied {
-            runners: runners::revoked(&app).await?.into_iter().collect(),
-            ..Denied::default()
-        };
+        let denied = denied(&app).await?;
         let config = GatewayConfig {
             listen: settings.listen,
             certificate,
@@ -115,6 +112,7 @@ impl Gateway {
             .add_service(EnrollmentServer::new(enrollment));
         let routes = routes.routes();
         let handle = self.gateway.handle();
+        refuse_revoked(tasks, &self.app, &handle);
         let (gateway, draining) = (self.gateway, Arc::clone(&hub));
         tasks.server("gateway", |stop| async move {
             let cut = tokio_util::sync::CancellationToken::new();
@@ -132,6 +130,39 @@ impl Gateway {
         });
         background(tasks, &self.app, &hub, changes);
     }
+}
+
+/// Whom the gateway refuses, as the database has it.
+async fn denied(app: &App) -> Result<Denied, RunnerError> {
+    Ok(Denied {
+        runners: runners::revoked(app).await?.into_iter().collect(),
+        ..Denied::default()
+    })
+}
+
+/// Closes the connections of runners that were revoked, here or through another replica.
+fn refuse_revoked(tasks: &Tasks, app: &Arc<App>, handle: &GatewayHandle) {
+    let revoked = Wake::new();
+    let (with, gateway) = (Arc::clone(app), handle.clone());
+    tasks.reconciler("runners.revoked", REPAIR, revoked.clone(), move || {
+        let (app, gateway) = (Arc::clone(&with), gateway.clone());
+        async move {
+            let closed = gateway.set_denied(denied(&app).await?);
+            if closed > 0 {
+                tracing::info!(closed, "connections of revoked runners were closed");
+            }
+            Ok::<(), RunnerError>(())
+        }
+    });
+    let mut heard = app.db.listen(runners::REVOKED);
+    tasks.server("runners.revoked.heard", |stop| async move {
+        loop {
+            tokio::select! {
+                () = stop.asked() => return Ok::<(), RunnerError>(()),
+                () = heard.woken() => revoked.wake(),
+            }
+        }
+    });
 }
 
 /// How long runners get to read that they should come back.

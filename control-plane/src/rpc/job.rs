@@ -15,7 +15,7 @@ use crate::iam;
 use crate::problem::Fault;
 use crate::runs::jobs::{self, Taken};
 use crate::runs::{self, RunError, configuration};
-use crate::{state, tenancy, variables, workspaces};
+use crate::{runners, state, tenancy, variables, workspaces};
 
 type Result<T> = std::result::Result<T, RunError>;
 
@@ -58,6 +58,7 @@ pub(super) async fn take(app: &App, caller: &Caller, id: &JobId, epoch: i64) -> 
     )
     .await?;
     let settings = &taken.workspace.settings;
+    let demands = runners::demands(&mut tx, &taken.job.pool_id).await?;
     let job = WireJob {
         id: taken.job.id.to_string(),
         epoch: taken.job.epoch.unsigned_abs(),
@@ -74,6 +75,8 @@ pub(super) async fn take(app: &App, caller: &Caller, id: &JobId, epoch: i64) -> 
         execution: Some(ExecutionSettings {
             executor: settings.executor.clone(),
             image: settings.image.clone(),
+            minimum_sandbox: demands.minimum_sandbox.as_str().to_owned(),
+            refuse_reachable_metadata: demands.refuse_reachable_metadata,
             ..ExecutionSettings::default()
         }),
         work: Some(work),

@@ -17,7 +17,7 @@ use super::{artefacts, downloads, job, logs, relay};
 use crate::app::App;
 use crate::context::Tenant;
 use crate::runners::hub::{Hub, LeaseStream};
-use crate::runners::{self, Authority, Presence, PresenceWriter, Session};
+use crate::runners::{self, Authority, Offered, Presence, PresenceWriter, Session};
 use crate::runs::jobs;
 
 type Answer<T> = Result<Response<T>, Status>;
@@ -125,11 +125,10 @@ impl Runner for RunnerService {
             pool_name: caller.pool_name,
             directives: messages::directives(&running, standings),
         };
-        self.presence.note(Presence::Here(Box::new(session(
-            &peer,
-            &caller.runner,
-            asked,
-        ))));
+        let session = session(&peer, &caller.runner, asked);
+        let offered = Offered::of_capabilities(&session.capabilities);
+        self.hub.said(&caller.runner, offered);
+        self.presence.note(Presence::Here(Box::new(session)));
         Ok(Response::new(answer))
     }
 

@@ -16,6 +16,7 @@ use parking_lot::Mutex;
 use protocol::v1::LeaseEvent;
 use tonic::Status;
 
+use super::demands::{Demands, Offered};
 use super::presence::{Presence, PresenceWriter};
 
 /// Events that wait to be sent to one runner at most; more means that it doesn't read.
@@ -32,6 +33,7 @@ struct Entry {
     lease: u64,
     pool: RunnerPoolId,
     account: AccountId,
+    offered: Offered,
     free: u32,
     /// Whether it stands in its pool's queue of free runners.
     listed: bool,
@@ -41,6 +43,8 @@ struct Entry {
 #[derive(Default)]
 struct Inner {
     runners: HashMap<RunnerId, Entry>,
+    /// What runners said they have, each with the turn of its Hello: it comes before the stream.
+    offered: HashMap<RunnerId, (u64, Offered)>,
     /// Runners with free slots, by pool, in the order in which they became free.
     free: HashMap<RunnerPoolId, VecDeque<RunnerId>>,
 }
@@ -61,6 +65,13 @@ impl Hub {
         })
     }
 
+    /// Notes what a runner says it has, before it opens its lease stream.
+    pub fn said(&self, runner: &RunnerId, offered: Offered) {
+        let turn = self.next.fetch_add(1, Ordering::Relaxed);
+        let mut inner = self.inner.lock();
+        inner.offered.insert(runner.clone(), (turn, offered));
+    }
+
     /// Opens a runner's lease stream; an older one of the same runner ends.
     pub fn open(
         self: &Arc<Self>,
@@ -71,7 +82,10 @@ impl Hub {
     ) -> LeaseStream {
         let lease = self.next.fetch_add(1, Ordering::Relaxed);
         let mailbox = Arc::new(Mutex::new(Mailbox::default()));
+        let mut inner = self.inner.lock();
+        let offered = inner.offered.get(runner).map(|(_, offered)| *offered);
         let entry = Entry {
+            offered: offered.unwrap_or_default(),
             lease,
             pool: pool.clone(),
             account: account.clone(),
@@ -79,7 +93,6 @@ impl Hub {
             listed: false,
             mailbox: Arc::clone(&mailbox),
         };
-        let mut inner = self.inner.lock();
         if let Some(old) = inner.runners.insert(runner.clone(), entry) {
             close(&old.mailbox);
         }
@@ -113,8 +126,9 @@ impl Hub {
             .collect()
     }
 
-    /// Takes one slot of the pool's longest-waiting free runner.
-    pub fn take_slot(&self, pool: &RunnerPoolId) -> Option<RunnerId> {
+    /// Takes one slot of the longest-waiting free runner that meets the pool's demands. Those that
+    /// don't are passed over until their next heart-beat: demands change.
+    pub fn take_slot(&self, pool: &RunnerPoolId, demands: Demands) -> Option<RunnerId> {
         let mut inner = self.inner.lock();
         loop {
             let runner = inner.free.get_mut(pool)?.pop_front()?;
@@ -122,7 +136,7 @@ impl Hub {
                 continue;
             };
             entry.listed = false;
-            if entry.free == 0 || entry.pool != *pool {
+            if entry.free == 0 || entry.pool != *pool || !demands.met_by(entry.offered) {
                 continue;
             }
             entry.free -= 1;
@@ -233,6 +247,14 @@ impl Drop for LeaseStream {
             .is_some_and(|entry| entry.lease == self.lease)
         {
             inner.runners.remove(&self.runner);
+            // A runner that is about to open its next stream has said hello again since.
+            if inner
+                .offered
+                .get(&self.runner)
+                .is_some_and(|(turn, _)| *turn < self.lease)
+            {
+                inner.offered.remove(&self.runner);
+            }
             self.hub.presence.note(Presence::Gone(self.runner.clone()));
         }
     }

@@ -1,18 +1,21 @@
 //! Joining, renewing, recovering: how a runner comes to a certificate and keeps it.
 
 use chrono::TimeDelta;
-use domain::Secret;
+use domain::access::ActorKind;
 use domain::ids::{AccountId, RunnerId, RunnerPoolId};
 use link::ca::{RecoveryClaim, check_recovery, csr_public_key, parse_peer};
-use link::join::JoinToken;
+use serde_json::json;
 
 use super::authority::Authority;
 use super::error::RunnerError;
 use super::model::{Joining, Runner};
 use super::store::{self, NewRunner};
+use super::token_service;
 use crate::app::App;
+use crate::audit;
 use crate::clock::Timestamp;
-use crate::context::Tenant;
+use crate::context::{Actor, Context, Tenant};
+use crate::iam::Target;
 
 type Result<T> = std::result::Result<T, RunnerError>;
 
@@ -24,35 +27,6 @@ pub struct Issued {
     pub runner: RunnerId,
     pub certificate_der: Vec<u8>,
     pub not_after: Timestamp,
-}
-
-/// Makes a join token of a pool; its text is shown once.
-///
-/// # Errors
-/// The database's own.
-pub async fn create_join_token(
-    app: &App,
-    authority: &Authority,
-    account: &AccountId,
-    pool: &RunnerPoolId,
-    description: &str,
-) -> Result<Secret> {
-    let token = JoinToken::generate(authority.ca.fingerprint());
-    let hash = hex::encode(token.secret_hash());
-    let tenant = Tenant::of_row(account);
-    let mut tx = app.db.begin().await?;
-    store::insert_join_token(
-        &mut tx,
-        &tenant,
-        pool,
-        &hash,
-        description,
-        app.clock.now(),
-        None,
-    )
-    .await?;
-    tx.commit().await?;
-    Ok(token.to_text())
 }
 
 struct Signed {
@@ -90,9 +64,13 @@ pub async fn enroll(app: &App, authority: &Authority, joining: Joining) -> Resul
     let signed = sign(app, authority, &joining.csr_der, &id)?;
     let now = app.clock.now();
     let mut tx = app.db.begin().await?;
-    let (account, pool) = store::use_join_token(&mut tx, &joining.token_hash, now)
-        .await?
-        .ok_or(RunnerError::BadToken)?;
+    let used = token_service::consume(&mut tx, &joining.token_hash, now).await;
+    if let Err(RunnerError::BadToken) = used {
+        drop(tx);
+        token_service::record_refusal(app, &joining.token_hash, &joining.name).await?;
+        return Err(RunnerError::BadToken);
+    }
+    let (account, pool) = used?;
     let new = NewRunner {
         id: &id,
         account: &account,
@@ -106,6 +84,7 @@ pub async fn enroll(app: &App, authority: &Authority, joining: Joining) -> Resul
         now,
     };
     store::insert(&mut tx, new).await?;
+    record_joined(app, &mut tx, &account, &pool, &id, &joining.name).await?;
     tx.commit().await?;
     tracing::info!(runner = %id, %pool, name = joining.name, "a runner has joined");
     Ok(Issued {
@@ -113,6 +92,23 @@ pub async fn enroll(app: &App, authority: &Authority, joining: Joining) -> Resul
         certificate_der: signed.certificate_der,
         not_after: signed.not_after,
     })
+}
+
+async fn record_joined(
+    app: &App,
+    tx: &mut db::Tx,
+    account: &AccountId,
+    pool: &RunnerPoolId,
+    id: &RunnerId,
+    name: &str,
+) -> Result<()> {
+    let mut actor = Actor::system(account, name);
+    actor.kind = ActorKind::Runner;
+    actor.id = id.to_string();
+    let ctx = Context::new(actor, app.clock.clone());
+    let target = Target::new("agents", id);
+    let detail = json!({ "pool": pool, "name": name });
+    Ok(audit::record_attempt(tx, &ctx, target, "runner.join", "done", detail).await?)
 }
 
 /// The runner with this id, if it is still welcome.
@@ -165,19 +161,6 @@ pub async fn recover(app: &App, authority: &Authority, claim: RecoveryClaim<'_>)
     let identity = check_recovery(authority.ca.certificate(), claim, app.clock.now())
         .map_err(RunnerError::BadRequest)?;
     renew(app, authority, &identity.runner_id, &csr).await
-}
-
-/// The runners that may not connect any more.
-///
-/// # Errors
-/// The database's own.
-pub async fn revoked(app: &App) -> Result<Vec<RunnerId>> {
-    let mut conn = app.db.acquire().await?;
-    Ok(store::revoked(&mut conn)
-        .await?
-        .into_iter()
-        .map(|(id,)| id)
-        .collect())
 }
 
 /// Forgets who was connected to an earlier process.

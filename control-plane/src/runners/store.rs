@@ -1,9 +1,9 @@
-//! All SQL of the slice.
+//! SQL of runners' identities and presence.
 
 use std::collections::BTreeMap;
 
 use db::{Conn, Json};
-use domain::ids::{AccountId, RunnerId, RunnerPoolId, TokenId};
+use domain::ids::{AccountId, RunnerId, RunnerPoolId};
 
 use super::model::{Runner, Session};
 use crate::clock::Timestamp;
@@ -23,57 +23,6 @@ pub(super) async fn find(conn: &mut Conn, id: &RunnerId) -> Result<Option<Runner
         .finish()
         .fetch_optional()
         .await
-}
-
-pub(super) async fn revoked(conn: &mut Conn) -> Result<Vec<(RunnerId,)>> {
-    conn.query("SELECT id FROM runners WHERE revoked_at IS NOT NULL")
-        .fetch_all()
-        .await
-}
-
-pub(super) async fn insert_join_token(
-    conn: &mut Conn,
-    tenant: &Tenant,
-    pool: &RunnerPoolId,
-    hash: &str,
-    description: &str,
-    now: Timestamp,
-    expires: Option<Timestamp>,
-) -> Result<()> {
-    conn.query(
-        "INSERT INTO join_tokens (id, account_id, pool_id, hash, description, single_use,
-            created_at, expires_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
-    )
-    .bind(TokenId::random())
-    .bind(tenant.account())
-    .bind(pool)
-    .bind(hash)
-    .bind(description)
-    .bind(false)
-    .bind(now)
-    .bind(expires)
-    .execute()
-    .await?;
-    Ok(())
-}
-
-/// Uses a join token: a single-use one is used up by it.
-pub(super) async fn use_join_token(
-    conn: &mut Conn,
-    hash: &str,
-    now: Timestamp,
-) -> Result<Option<(AccountId, RunnerPoolId)>> {
-    conn.query(
-        "UPDATE join_tokens SET used_at = $2
-         WHERE hash = $1 AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > $2)
-            AND (NOT single_use OR used_at IS NULL)
-         RETURNING account_id, pool_id",
-    )
-    .bind(hash)
-    .bind(now)
-    .fetch_optional()
-    .await
 }
 
 /// A runner as it joins.

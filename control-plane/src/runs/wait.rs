@@ -12,6 +12,7 @@ use super::model::Run;
 use super::store;
 use crate::app::App;
 use crate::context::Tenant;
+use crate::runners;
 use crate::workspaces;
 
 /// What a run waits for, in a word for programs and a sentence for people.
@@ -107,11 +108,20 @@ async fn waiting_for_runner(
     match (job.status, job.kind) {
         (JobStatus::Queued | JobStatus::Offered, _) => {
             let ahead = jobs::store::ahead(conn, &job).await?;
-            let online = jobs::store::runners_online(conn, tenant, &job.pool_id).await?;
-            let why = if online == 0 {
+            let there = runners::standing(conn, tenant, &job.pool_id).await?;
+            let why = if there.connected == 0 {
                 reason(
                     "no-runner",
                     format!("no runner of pool {} is online; start one", job.pool_id),
+                )
+            } else if there.fitting == 0 {
+                reason(
+                    "no-fitting-runner",
+                    format!(
+                        "no runner of pool {} has the sandbox that the pool demands; start one \
+                         that has, or change the pool",
+                        job.pool_id
+                    ),
                 )
             } else if ahead > 0 {
                 reason(

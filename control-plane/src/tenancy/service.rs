@@ -47,7 +47,11 @@ pub fn check_name(name: &str) -> Result<()> {
     })
 }
 
-/// Makes an account with its first data key. For the bootstrap and the operator's commands.
+/// The name of the runner pool that every account has.
+const DEFAULT_POOL: &str = "default";
+
+/// Makes an account with its first data key and its default runner pool. For the bootstrap and the
+/// operator's commands.
 ///
 /// # Errors
 /// The database's or the key's own.
@@ -67,6 +71,8 @@ pub async fn create_account(
     app.keys
         .create_key(tx, &account.id, account.created_at)
         .await?;
+    let tenant = Tenant::of_row(&account.id);
+    insert_pool(tx, &tenant, DEFAULT_POOL, true, account.created_at).await?;
     Ok(account)
 }
 
@@ -420,16 +426,16 @@ pub async fn find_project(
     Ok(found.filter(|project| project.environment_id == *environment))
 }
 
-/// Whether the account has this runner pool.
+/// Whether the account has this runner pool; it stays until `tx` ends.
 ///
 /// # Errors
 /// The database's own.
 pub async fn pool_exists(
-    conn: &mut db::Conn,
+    tx: &mut db::Tx,
     tenant: &Tenant,
     id: &RunnerPoolId,
 ) -> std::result::Result<bool, db::Error> {
-    store::pool_exists(conn, tenant, id).await
+    store::pool_exists(tx, tenant, id).await
 }
 
 /// The pool of workspaces that name none.

@@ -274,13 +274,18 @@ pub(super) async fn delete_project(conn: &mut Conn, tenant: &Tenant, id: &Projec
     Ok(())
 }
 
+/// Locks the pool's row, so that it isn't deleted while something is bound to it.
 pub(super) async fn pool_exists(
-    conn: &mut Conn,
+    tx: &mut db::Tx,
     tenant: &Tenant,
     id: &RunnerPoolId,
 ) -> Result<bool> {
-    let count: i64 = conn
-        .query("SELECT COUNT(*) FROM runner_pools WHERE account_id = $1 AND id = $2")
+    tx.lock_row("runner_pools", id.as_str()).await?;
+    let count: i64 = tx
+        .query(
+            "SELECT COUNT(*) FROM runner_pools
+             WHERE account_id = $1 AND id = $2 AND deleted_at IS NULL",
+        )
         .bind(tenant.account())
         .bind(id)
         .fetch_scalar()

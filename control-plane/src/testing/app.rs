@@ -72,6 +72,15 @@ impl TestApp {
         }
     }
 
+    /// For what outlives a call.
+    pub(crate) fn shared(&self) -> Arc<App> {
+        Arc::clone(&self.app)
+    }
+
+    pub(crate) fn router(&self) -> Router {
+        self.router.clone()
+    }
+
     /// Moves a fixed clock.
     pub(crate) fn advance(&self, by: TimeDelta) {
         match &self.app.clock {

@@ -4,7 +4,8 @@ use db::Json;
 use domain::Secret;
 use domain::access::Role;
 use domain::ids::{
-    ApplyId, ConfigurationVersionId, JobId, PlanId, RunId, RunnerPoolId, UserId, WorkspaceId,
+    ApplyId, ConfigurationVersionId, JobId, PlanId, RunId, RunnerId, RunnerPoolId, UserId,
+    WorkspaceId,
 };
 use serde_json::json;
 
@@ -87,11 +88,6 @@ impl TestApp {
     pub(crate) async fn account(&self) -> Account {
         let mut tx = self.db.begin().await.unwrap();
         let account = tenancy::create_account(self, &mut tx, &unique("account"), false)
-            .await
-            .unwrap();
-        let tenant = Tenant::of_row(&account.id);
-        let now = self.clock.now();
-        tenancy::insert_pool(&mut tx, &tenant, "default", true, now)
             .await
             .unwrap();
         tx.commit().await.unwrap();
@@ -210,6 +206,29 @@ impl TestApp {
             token: token.text.expose().clone(),
             ..run
         }
+    }
+
+    /// A runner of `pool` that is not connected.
+    pub(crate) async fn runner(&self, tenant: &Tenant, pool: &str) -> RunnerId {
+        let id = RunnerId::random();
+        let now = self.clock.now();
+        let mut tx = self.db.begin().await.unwrap();
+        tx.query(
+            "INSERT INTO runners (id, account_id, pool_id, name, labels, capabilities, software,
+                capacity, public_key, cert_serial, cert_not_after, created_at)
+             VALUES ($1, $2, $3, 'one', $4, $4, 'test', 1, $5, '01', $6, $6)",
+        )
+        .bind(&id)
+        .bind(tenant.account())
+        .bind(pool)
+        .bind(Json(json!({})))
+        .bind(Vec::new())
+        .bind(now)
+        .execute()
+        .await
+        .unwrap();
+        tx.commit().await.unwrap();
+        id
     }
 
     /// How many audit records an account has for `action`.

@@ -157,6 +157,17 @@ impl Scene {
             .await
             .expect(201)
             .id();
+        let pool = app
+            .post(format!(
+                "/api/v2/organizations/{}/agent-pools",
+                team.environment.name
+            ))
+            .by(&team.admin)
+            .attributes("agent-pools", json!({ "name": "spare" }))
+            .await
+            .expect(200)
+            .id();
+        let runner = app.runner(&team.tenant, &pool).await;
         let (state, output) = state(app, &team).await;
         let parameters = BTreeMap::from([
             ("organization", team.environment.name.clone()),
@@ -164,6 +175,9 @@ impl Scene {
             ("workspace_id", team.workspace.id.to_string()),
             ("project_id", project),
             ("variable_id", variable),
+            // A pool that may be deleted, with a runner.
+            ("agent_pool_id", pool),
+            ("agent_id", runner.to_string()),
             // The user in question is the administrator; so is the token's owner.
             ("user_id", team.admin.id.to_string()),
             ("token_id", token),

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use axum::extract::{Path, State};
-use domain::ids::{ProjectId, WorkspaceId};
+use domain::ids::{ProjectId, RunnerPoolId, WorkspaceId};
 use http::StatusCode;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -152,7 +152,8 @@ async fn create(
     let new = NewWorkspace {
         name: input.attributes.name.clone().unwrap_or_default(),
         project: project_of(&input)?,
-        pool: input.attributes.agent_pool_id.clone().flatten(),
+        pool: pool_of(&input)?.flatten(),
+        agent: input.attributes.is_agent(),
         settings: input.attributes.settings()?,
         tags: input_tags(&input)?,
         git: input
@@ -176,6 +177,32 @@ fn project_of(input: &InputData<WorkspaceInput>) -> Result<Option<ProjectId>, Wo
             })
         })
         .transpose()
+}
+
+/// The pool asked for, as an attribute or as a relationship; `None` leaves it as it is. Another
+/// execution mode than `agent` gives it up.
+fn pool_of(
+    input: &InputData<WorkspaceInput>,
+) -> Result<Option<Option<RunnerPoolId>>, WorkspaceError> {
+    let attributes = &input.attributes;
+    let pool = match (&attributes.agent_pool_id, input.to_one("agent-pool")) {
+        (Some(pool), _) => Some(pool.clone()),
+        (None, None) => None,
+        (None, Some(None)) => Some(None),
+        (None, Some(Some(id))) => Some(Some(id.parse().map_err(|_| WorkspaceError::Invalid {
+            pointer: "/data/relationships/agent-pool".to_owned(),
+            detail: format!("{id:?} is no runner pool id"),
+        })?)),
+    };
+    let named_mode = attributes.execution_mode.is_some() || attributes.operations.is_some();
+    match pool {
+        Some(Some(_)) if named_mode && !attributes.is_agent() => Err(WorkspaceError::invalid(
+            "agent-pool-id",
+            "a pool goes with the execution mode \"agent\"; ask for that, or leave the pool out",
+        )),
+        None if named_mode && !attributes.is_agent() => Ok(Some(None)),
+        pool => Ok(pool),
+    }
 }
 
 /// Tags of a create come as plain tags, as bindings, or both.
@@ -252,7 +279,8 @@ async fn change(
     let change = WorkspaceChange {
         name: input.attributes.name.clone(),
         project: project_of(&input)?,
-        pool: input.attributes.agent_pool_id.clone(),
+        pool: pool_of(&input)?,
+        agent: input.attributes.is_agent(),
         settings: input.attributes.settings()?,
         git: match input.attributes.git {
             Some(Some(git)) => Some(Some(NewGitSource::from_input(git)?)),

@@ -15,6 +15,9 @@ use crate::clock::Timestamp;
 use crate::context::Context;
 use crate::http::jsonapi::{nullable, zulu};
 
+/// The mode of a workspace whose runs are executed on a pool of its own choice.
+pub(super) const AGENT: &str = "agent";
+
 /// What a caller may do on a workspace. Clients read every one without looking whether it is there.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
@@ -89,8 +92,8 @@ pub struct WorkspaceAttributes {
     pub environment: String,
     pub auto_apply: bool,
     pub allow_destroy_plan: bool,
-    #[schema(value_type = String)]
-    pub execution_mode: ExecutionMode,
+    /// `remote`, `local`, or `agent`: remote, on a pool of its own choice.
+    pub execution_mode: &'static str,
     /// Older clients' word for an execution mode other than `local`.
     pub operations: bool,
     pub engine: String,
@@ -141,7 +144,10 @@ impl WorkspaceAttributes {
             environment: "default".to_owned(),
             auto_apply: settings.auto_apply,
             allow_destroy_plan: settings.allow_destroy_plan,
-            execution_mode: settings.execution_mode,
+            execution_mode: match (settings.execution_mode, &workspace.pool_id) {
+                (ExecutionMode::Remote, Some(_)) => AGENT,
+                (mode, _) => mode.as_str(),
+            },
             operations: settings.execution_mode != ExecutionMode::Local,
             engine: settings.engine.to_string(),
             terraform_version: settings.terraform_version,
@@ -241,6 +247,11 @@ pub struct GitInput {
 }
 
 impl WorkspaceInput {
+    /// Whether it asks for a pool of its own choice.
+    pub(super) fn is_agent(&self) -> bool {
+        self.execution_mode.as_deref() == Some(AGENT)
+    }
+
     /// Refuses what would be stored without effect.
     ///
     /// # Errors
@@ -289,7 +300,7 @@ impl WorkspaceInput {
                     "give either `operations` or `execution-mode`, not both",
                 ));
             }
-            (Some(mode), None) if mode == "agent" => Some("remote".to_owned()),
+            (Some(mode), None) if mode == AGENT => Some("remote".to_owned()),
             (None, Some(true)) => Some("remote".to_owned()),
             (None, Some(false)) => Some("local".to_owned()),
             (mode, None) => mode,

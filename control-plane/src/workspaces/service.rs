@@ -33,6 +33,8 @@ pub struct NewWorkspace {
     pub name: String,
     pub project: Option<ProjectId>,
     pub pool: Option<RunnerPoolId>,
+    /// It must have a pool of its own choice.
+    pub agent: bool,
     pub settings: SettingsChange,
     pub git: Option<NewGitSource>,
     pub tags: Vec<TagBinding>,
@@ -44,6 +46,8 @@ pub struct WorkspaceChange {
     pub name: Option<String>,
     pub project: Option<ProjectId>,
     pub pool: Option<Option<RunnerPoolId>>,
+    /// It must have a pool of its own choice.
+    pub agent: bool,
     pub git: Option<Option<NewGitSource>>,
     pub settings: SettingsChange,
 }
@@ -127,6 +131,7 @@ pub async fn create(
         .in_workspace(&id);
     let proof = authorize(ctx, Permission::WorkspacesCreate, target)?;
     check_pool(&mut tx, &tenant, new.pool.as_ref()).await?;
+    check_agent(new.agent, new.pool.as_ref())?;
     let now = ctx.now();
     let workspace = Workspace {
         id,
@@ -199,18 +204,24 @@ pub async fn git_token(
     ))
 }
 
-async fn check_pool(
-    conn: &mut db::Conn,
-    tenant: &Tenant,
-    pool: Option<&RunnerPoolId>,
-) -> Result<()> {
+async fn check_pool(tx: &mut db::Tx, tenant: &Tenant, pool: Option<&RunnerPoolId>) -> Result<()> {
     match pool {
-        Some(id) if !tenancy::pool_exists(conn, tenant, id).await? => Err(WorkspaceError::invalid(
+        Some(id) if !tenancy::pool_exists(tx, tenant, id).await? => Err(WorkspaceError::invalid(
             "agent-pool-id",
             "no such runner pool in this account",
         )),
         Some(_) | None => Ok(()),
     }
+}
+
+fn check_agent(agent: bool, pool: Option<&RunnerPoolId>) -> Result<()> {
+    if agent && pool.is_none() {
+        return Err(WorkspaceError::invalid(
+            "agent-pool-id",
+            "the execution mode \"agent\" needs the id of a runner pool",
+        ));
+    }
+    Ok(())
 }
 
 fn name_taken(error: db::Error) -> WorkspaceError {
@@ -306,6 +317,7 @@ pub async fn update(
         check_pool(&mut tx, &tenant, pool.as_ref()).await?;
         workspace.pool_id = pool;
     }
+    check_agent(change.agent, workspace.pool_id.as_ref())?;
     if let Some(git) = change.git {
         if let Some(token) = git.as_ref().and_then(|git| git.token.as_ref()) {
             seal_git_token(app, &mut tx, &tenant, &workspace.id, token).await?;
@@ -322,7 +334,7 @@ pub async fn update(
     }
     workspace.version += 1;
     let detail = json!({ "before": before.settings, "after": workspace.settings,
-        "name": [before.name, workspace.name] });
+        "name": [before.name, workspace.name], "pool": [before.pool_id, workspace.pool_id] });
     audit::record(&mut tx, ctx, &proof, "workspace.update", detail).await?;
     tx.commit().await?;
     Ok(workspace)

@@ -380,22 +380,6 @@ pub(crate) async fn ahead(conn: &mut Conn, job: &Job) -> Result<i64> {
     .await
 }
 
-/// How many runners of a pool have been heard of lately.
-pub(crate) async fn runners_online(
-    conn: &mut Conn,
-    tenant: &Tenant,
-    pool: &RunnerPoolId,
-) -> Result<i64> {
-    conn.query(
-        "SELECT COUNT(*) FROM runners
-         WHERE account_id = $1 AND pool_id = $2 AND revoked_at IS NULL AND connected_at IS NOT NULL",
-    )
-    .bind(tenant.account())
-    .bind(pool)
-    .fetch_scalar()
-    .await
-}
-
 /// Jobs with something to tell their runners.
 pub(super) async fn wanted(conn: &mut Conn, abandoned_since: Timestamp) -> Result<Vec<Job>> {
     conn.build(COLUMNS)

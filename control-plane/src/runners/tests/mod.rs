@@ -1,0 +1,5 @@
+//! Pools, join tokens and runners: through the API, and over a real gateway.
+
+mod gateway;
+mod plane;
+mod routes;
