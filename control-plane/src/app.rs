@@ -26,6 +26,18 @@ pub struct Limits {
     pub artefact: u64,
     /// Largest log of one phase; what comes after it is dropped with a notice.
     pub log: u64,
+    /// How many jobs of one account may be at work at a time; 0: any number.
+    pub runs_per_account: u32,
+}
+
+impl Limits {
+    /// [`Limits::runs_per_account`] as a number to compare with.
+    pub fn jobs_per_account(&self) -> i64 {
+        match self.runs_per_account {
+            0 => i64::MAX,
+            limit => limit.into(),
+        }
+    }
 }
 
 /// How long things may take, in seconds.
@@ -52,6 +64,7 @@ impl Default for Limits {
             state: 1 << 30,
             artefact: 2 << 30,
             log: 256 << 20,
+            runs_per_account: 0,
         }
     }
 }

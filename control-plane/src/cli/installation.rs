@@ -104,6 +104,7 @@ fn installation(config: &Config, public_url: Url) -> Installation {
         configuration: config.limits.max_configuration_bytes,
         state: config.limits.max_state_bytes,
         log: config.limits.max_log_bytes,
+        runs_per_account: config.runs.max_concurrent_per_account,
         ..Limits::default()
     };
     let timing = Timing {

@@ -10,7 +10,7 @@ use super::machine::{Event, FORCE_CANCEL_AFTER, force_cancel_at};
 use super::model::Run;
 use super::service::load;
 use super::transition::{advance, wake_after};
-use super::{queue, store};
+use super::{queue, stale, store};
 use crate::app::App;
 use crate::audit;
 use crate::context::Context;
@@ -83,6 +83,9 @@ pub async fn act(
     let asked_before = action == Action::Cancel && run.state.cancel_requested_at.is_some();
     if asked_before && !run.status().is_final() {
         return Ok(run);
+    }
+    if action == Action::Apply {
+        stale::refuse(app, ctx, &run).await?;
     }
     let run = with_queue(app, ctx, &run, action, comment).await?;
     let mut tx = app.db.begin().await?;

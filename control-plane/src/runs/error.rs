@@ -19,6 +19,8 @@ pub enum RunError {
     Illegal(#[from] Illegal),
     #[error("the run was changed by someone else meanwhile; read it again and repeat")]
     Changed,
+    #[error("the plan is stale, so the run was discarded: {reason}; plan again")]
+    PlanStale { reason: String },
     #[error("force-cancel is allowed {seconds} seconds after a cancel; cancel first, or wait")]
     ForceCancelTooEarly { seconds: i64 },
     #[error("the configuration version has been uploaded already; make a new one")]
@@ -77,6 +79,7 @@ impl Problem for RunError {
             Self::Invalid { .. } => "runs.invalid",
             Self::Illegal(_) => "runs.not-in-this-status",
             Self::Changed => "runs.changed-meanwhile",
+            Self::PlanStale { .. } => "runs.plan-stale",
             Self::ForceCancelTooEarly { .. } => "runs.force-cancel-too-early",
             Self::AlreadyUploaded => "configurations.already-uploaded",
             Self::BadArchive { .. } => "configurations.bad-archive",
@@ -96,6 +99,7 @@ impl Problem for RunError {
             Self::Invalid { .. } | Self::BadArchive { .. } => Kind::Invalid,
             Self::Illegal(_)
             | Self::Changed
+            | Self::PlanStale { .. }
             | Self::ForceCancelTooEarly { .. }
             | Self::AlreadyUploaded
             | Self::StaleEpoch

@@ -20,6 +20,7 @@ mod phase_attributes;
 mod plan_api;
 pub mod queue;
 mod service;
+mod stale;
 mod store;
 mod transition;
 mod wait;
@@ -30,3 +31,6 @@ pub use error::RunError;
 pub use model::{ApplyResult, PlanResult, Run, RunRequest, RunVariable, Unrecorded};
 pub use service::*;
 pub use transition::{CHANGED, advance, transition};
+
+#[cfg(test)]
+mod tests;

@@ -10,8 +10,8 @@ use domain::run::RunStatus;
 use super::error::RunError;
 use super::machine::Event;
 use super::model::Run;
-use super::store;
 use super::transition::transition;
+use super::{stale, store};
 use crate::app::App;
 use crate::clock::Clock;
 use crate::context::{Actor, Context, Tenant};
@@ -37,6 +37,12 @@ pub async fn start_ready(
     let mut free = found.lock.is_none();
     let system = Context::new(Actor::system(tenant.account(), ACTOR), app.clock.clone());
     for mut run in store::unfinished(tx, &tenant, workspace).await? {
+        if run.status() == RunStatus::Confirmed
+            && let Some(reason) = stale::reason(tx, &tenant, &run).await?
+        {
+            transition(app, tx, &system, &mut run, &Event::PlanStale, Some(&reason)).await?;
+            continue;
+        }
         match turn(&run, free) {
             Turn::Start { takes } => {
                 transition(app, tx, &system, &mut run, &Event::Start, None).await?;

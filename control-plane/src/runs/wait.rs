@@ -65,7 +65,8 @@ pub async fn wait_of(app: &App, run: &Run) -> Result<(Option<WaitReason>, i64), 
             Ok((why, position))
         }
         RunStatus::PlanQueued | RunStatus::ApplyQueued | RunStatus::Fetching => {
-            waiting_for_runner(&mut conn, &tenant, run).await
+            let limit = app.installation.limits.jobs_per_account();
+            waiting_for_runner(&mut conn, &tenant, run, limit).await
         }
         RunStatus::Planned => Ok((
             reason(
@@ -97,17 +98,54 @@ pub async fn wait_of(app: &App, run: &Run) -> Result<(Option<WaitReason>, i64), 
     }
 }
 
+/// The limit that a queued job waits for, if it is one.
+async fn at_limit(
+    conn: &mut db::Conn,
+    job: &jobs::Job,
+    account_limit: i64,
+) -> Result<Option<WaitReason>, RunError> {
+    let at_work = jobs::turns::at_work(conn, job).await?;
+    let full = |code, whose, jobs: i64, limit: i64| {
+        let detail = format!("{whose} limit {jobs} of {limit}: it starts when another run ends");
+        reason(code, detail)
+    };
+    if job.status != JobStatus::Queued {
+        return Ok(None);
+    }
+    if at_work.of_account >= account_limit {
+        return Ok(full(
+            "account-limit",
+            "account",
+            at_work.of_account,
+            account_limit,
+        ));
+    }
+    Ok(match at_work.environment_limit {
+        Some(limit) if at_work.of_environment >= limit => full(
+            "environment-limit",
+            "environment",
+            at_work.of_environment,
+            limit,
+        ),
+        Some(_) | None => None,
+    })
+}
+
 async fn waiting_for_runner(
     conn: &mut db::Conn,
     tenant: &Tenant,
     run: &Run,
+    account_limit: i64,
 ) -> Result<(Option<WaitReason>, i64), RunError> {
     let Some(job) = jobs::store::latest(conn, tenant, &run.id).await? else {
         return Ok((None, 0));
     };
     match (job.status, job.kind) {
         (JobStatus::Queued | JobStatus::Offered, _) => {
-            let ahead = jobs::store::ahead(conn, &job).await?;
+            let ahead = jobs::turns::ahead(conn, &job.pool_id, &job.id).await?;
+            if let Some(full) = at_limit(conn, &job, account_limit).await? {
+                return Ok((Some(full), ahead + 1));
+            }
             let there = runners::standing(conn, tenant, &job.pool_id).await?;
             let why = if there.connected == 0 {
                 reason(

@@ -43,7 +43,9 @@ pub use journal::open_sealed_journal;
 pub use model::{Announced, Filter, StateVersion};
 pub use outputs::Output;
 pub use promote::promote;
-pub use read::{Download, Found, Reach, current, download, find, list, of_run, open_current};
+pub use read::{
+    Download, Found, Reach, current, current_version, download, find, list, of_run, open_current,
+};
 pub use rollback::roll_back;
 pub use rules::Refusal;
 pub use run_states::{Disposition, RunStateGrant, accept_from_run};

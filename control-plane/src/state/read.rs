@@ -226,6 +226,21 @@ pub async fn open_current(
     Ok(Some((version, object)))
 }
 
+/// The current state of a workspace, without its bytes.
+///
+/// # Errors
+/// The database's own.
+pub async fn current_version(
+    conn: &mut db::Conn,
+    tenant: &Tenant,
+    workspace: &WorkspaceId,
+) -> Result<Option<StateVersion>> {
+    let workspace = workspaces::find(conn, tenant, workspace)
+        .await?
+        .ok_or(StateError::NotFound)?;
+    current_of(conn, tenant, &workspace).await
+}
+
 /// The states that a run made current, oldest first.
 ///
 /// # Errors

@@ -89,8 +89,14 @@ async fn update(
     let EnvironmentInput {
         name: new_name,
         email,
+        max_concurrent_runs,
     } = input.attributes;
-    let changed = service::update_environment(&app, &ctx, &name, new_name, email).await?;
+    let change = service::EnvironmentChange {
+        name: new_name,
+        email,
+        max_concurrent_runs,
+    };
+    let changed = service::update_environment(&app, &ctx, &name, change).await?;
     Ok(Document::of(environment(&ctx, &changed)))
 }
 

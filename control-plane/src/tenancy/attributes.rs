@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 use super::model::{Environment, Project};
 use crate::clock::Timestamp;
 use crate::context::Context;
-use crate::http::jsonapi::{Resource, zulu};
+use crate::http::jsonapi::{Resource, nullable, zulu};
 use crate::iam::{Target, authorize};
 
 /// Attributes of type `organizations`.
@@ -20,6 +20,8 @@ pub struct EnvironmentAttributes {
     pub default_execution_mode: &'static str,
     pub collaborator_auth_policy: &'static str,
     pub cost_estimation_enabled: bool,
+    /// How many runs of the environment may be at work at a time; null: as many as the account may.
+    pub max_concurrent_runs: Option<i64>,
     pub permissions: EnvironmentPermissions,
     #[serde(serialize_with = "zulu")]
     #[schema(value_type = String)]
@@ -66,6 +68,7 @@ pub fn environment(ctx: &Context, environment: &Environment) -> Resource<Environ
         default_execution_mode: "remote",
         collaborator_auth_policy: "password",
         cost_estimation_enabled: false,
+        max_concurrent_runs: environment.max_concurrent_runs,
         permissions: EnvironmentPermissions {
             can_update: may(Permission::EnvironmentsUpdate),
             can_destroy: may(Permission::EnvironmentsDelete),
@@ -203,6 +206,10 @@ pub fn project(
 pub struct EnvironmentInput {
     pub name: Option<String>,
     pub email: Option<String>,
+    /// At least 1; `null` takes the limit away.
+    #[serde(deserialize_with = "nullable")]
+    #[schema(value_type = Option<i64>)]
+    pub max_concurrent_runs: Option<Option<i64>>,
 }
 
 /// What a create or update of a project may carry.

@@ -20,6 +20,8 @@ pub struct Environment {
     pub account_id: AccountId,
     pub name: String,
     pub email: String,
+    /// How many of its runs may be at work at a time.
+    pub max_concurrent_runs: Option<i64>,
     pub version: i64,
     pub created_at: Timestamp,
     pub updated_at: Timestamp,

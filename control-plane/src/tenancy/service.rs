@@ -100,6 +100,7 @@ pub async fn insert_environment(
         account_id: tenant.account().clone(),
         name: name.to_owned(),
         email: email.to_owned(),
+        max_concurrent_runs: None,
         version: 1,
         created_at: now,
         updated_at: now,
@@ -200,20 +201,41 @@ pub async fn list_environments(
     Ok(store::list_environments(&mut conn, &ctx.tenant(), search, page).await?)
 }
 
+/// What an update asks for; `None` leaves a thing as it is.
+#[derive(Debug, Default)]
+pub struct EnvironmentChange {
+    pub name: Option<String>,
+    pub email: Option<String>,
+    pub max_concurrent_runs: Option<Option<i64>>,
+}
+
+fn check_limit(limit: Option<i64>) -> Result<()> {
+    match limit {
+        Some(limit) if !(1..=1_000_000).contains(&limit) => Err(TenancyError::Invalid {
+            field: "/data/attributes/max-concurrent-runs",
+            detail: "use a number from 1 to 1000000, or null for no limit".to_owned(),
+        }),
+        Some(_) | None => Ok(()),
+    }
+}
+
 pub async fn update_environment(
     app: &App,
     ctx: &Context,
     name: &str,
-    new_name: Option<String>,
-    email: Option<String>,
+    change: EnvironmentChange,
 ) -> Result<Environment> {
     let mut tx = app.db.begin().await?;
     let (mut environment, proof) = load(&mut tx, ctx, name, Permission::EnvironmentsUpdate).await?;
-    if let Some(new_name) = new_name {
+    if let Some(new_name) = change.name {
         check_name(&new_name)?;
         environment.name = new_name;
     }
-    environment.email = email.unwrap_or(environment.email);
+    environment.email = change.email.unwrap_or(environment.email);
+    if let Some(limit) = change.max_concurrent_runs {
+        check_limit(limit)?;
+        environment.max_concurrent_runs = limit;
+    }
     environment.updated_at = ctx.now();
     let done = store::update_environment(&mut tx, &ctx.tenant(), &environment)
         .await
@@ -222,7 +244,8 @@ pub async fn update_environment(
         return Err(TenancyError::Changed);
     }
     environment.version += 1;
-    let detail = json!({ "before": name, "name": environment.name, "email": environment.email });
+    let detail = json!({ "before": name, "name": environment.name, "email": environment.email,
+        "max_concurrent_runs": environment.max_concurrent_runs });
     audit::record(&mut tx, ctx, &proof, "environment.update", detail).await?;
     tx.commit().await?;
     Ok(environment)

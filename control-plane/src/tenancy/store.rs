@@ -9,7 +9,8 @@ use crate::context::Tenant;
 use crate::http::page::{Page, Paged};
 
 const ENVIRONMENT: &str =
-    "SELECT id, account_id, name, email, version, created_at, updated_at FROM environments ";
+    "SELECT id, account_id, name, email, max_concurrent_runs, version, created_at, updated_at
+    FROM environments ";
 const PROJECT: &str = "SELECT id, account_id, environment_id, name, description, is_default,
     created_at FROM projects ";
 
@@ -115,7 +116,8 @@ pub(super) async fn update_environment(
 ) -> Result<bool> {
     let rows = conn
         .query(
-            "UPDATE environments SET name = $3, email = $4, updated_at = $5, version = version + 1
+            "UPDATE environments SET name = $3, email = $4, updated_at = $5, version = version + 1,
+                max_concurrent_runs = $7
              WHERE account_id = $1 AND id = $2 AND version = $6",
         )
         .bind(tenant.account())
@@ -124,6 +126,7 @@ pub(super) async fn update_environment(
         .bind(&environment.email)
         .bind(environment.updated_at)
         .bind(environment.version)
+        .bind(environment.max_concurrent_runs)
         .execute()
         .await?;
     Ok(rows == 1)

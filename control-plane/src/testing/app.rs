@@ -52,6 +52,16 @@ impl TestApp {
         Self::start(app, Some(directory))
     }
 
+    /// With a clock that stands and other limits.
+    pub(crate) fn at_with_limits(db: Db, time: &str, change: impl FnOnce(&mut Limits)) -> Self {
+        let directory = TempDir::new().unwrap();
+        let blobs = BlobStore::local(directory.path()).unwrap();
+        let time: Timestamp = time.parse().unwrap();
+        let mut app = assemble(db, Clock::Fixed(Arc::new(Mutex::new(time))), blobs);
+        change(&mut app.installation.limits);
+        Self::start(app, Some(directory))
+    }
+
     /// With blobs in a store of the test's own.
     pub(crate) fn with_blobs(db: Db, blobs: BlobStore) -> Self {
         Self::start(assemble(db, Clock::System, blobs), None)

@@ -6,6 +6,7 @@
 mod report;
 mod service;
 pub(crate) mod store;
+pub(in crate::runs) mod turns;
 
 pub use report::{Outcome, Report, complete};
 pub use service::*;

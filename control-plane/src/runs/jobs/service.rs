@@ -4,8 +4,8 @@ use chrono::TimeDelta;
 use domain::ids::{JobId, RunId, RunnerId, RunnerPoolId};
 use domain::job::{JobKind, JobStatus};
 
-use super::store;
 pub use super::store::Job;
+use super::{store, turns};
 use crate::app::App;
 use crate::clock::Timestamp;
 use crate::context::{Actor, Context, Tenant};
@@ -19,6 +19,9 @@ type Result<T> = std::result::Result<T, RunError>;
 
 /// How often a plan is tried: a second time when its runner is lost.
 const PLAN_ATTEMPTS: i64 = 2;
+
+/// How often another replica may be quicker before an offer is left to the next pass.
+const OFFER_ATTEMPTS: usize = 8;
 
 /// What the control plane wants of a running job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -103,16 +106,28 @@ pub async fn enqueue(
     Ok(job)
 }
 
-/// Offers the most urgent queued job of a pool to a runner; `None` if there is none.
+/// Offers the queued job of a pool whose turn it is to a runner; `None` if none may start.
 ///
 /// # Errors
 /// The database's own.
 pub async fn offer_next(app: &App, pool: &RunnerPoolId, runner: &RunnerId) -> Result<Option<Job>> {
+    let limit = app.installation.limits.jobs_per_account();
     let mut tx = app.db.begin().await?;
     let now = tx.database_now().await?;
     let until = now + TimeDelta::seconds(app.installation.timing.offer.into());
-    for job in store::queued(&mut tx, pool, 8).await? {
-        if let Some(offered) = store::offer(&mut tx, &job.id, runner, now, until).await? {
+    let mut counted = None;
+    for _ in 0..OFFER_ATTEMPTS {
+        let Some(next) = turns::next(&mut tx, pool, limit).await? else {
+            return Ok(None);
+        };
+        let limited = next.limited || limit < i64::MAX;
+        if limited && counted.as_ref() != Some(&next.job.account_id) {
+            // Counted again, now that nobody else can take the last place.
+            turns::serialise(&mut tx, &next.job.account_id).await?;
+            counted = Some(next.job.account_id);
+            continue;
+        }
+        if let Some(offered) = store::offer(&mut tx, &next.job.id, runner, now, until).await? {
             tx.commit().await?;
             return Ok(Some(offered));
         }

@@ -35,7 +35,8 @@ pub struct Job {
     pub recovery_until: Option<Timestamp>,
 }
 
-const COLUMNS: &str = "SELECT id, account_id, environment_id, workspace_id, run_id, kind, pool_id,
+pub(super) const COLUMNS: &str =
+    "SELECT id, account_id, environment_id, workspace_id, run_id, kind, pool_id,
     status, priority, attempt, epoch, runner_id, directive, stage, executor, leased_at,
     lease_expires_at, silent_since, created_at, recovery_until FROM jobs ";
 
@@ -85,18 +86,6 @@ pub(crate) async fn latest(conn: &mut Conn, tenant: &Tenant, run: &RunId) -> Res
         .push(" ORDER BY created_at DESC, id LIMIT 1")
         .finish()
         .fetch_optional()
-        .await
-}
-
-/// The next jobs of a pool, most urgent first.
-pub(super) async fn queued(conn: &mut Conn, pool: &RunnerPoolId, limit: i64) -> Result<Vec<Job>> {
-    conn.build(COLUMNS)
-        .push("WHERE pool_id = ")
-        .bind(pool)
-        .push(" AND status = 'queued' ORDER BY priority, created_at, id LIMIT ")
-        .bind(limit)
-        .finish()
-        .fetch_all()
         .await
 }
 
@@ -363,21 +352,6 @@ pub(super) async fn default_pool(conn: &mut Conn, tenant: &Tenant) -> Result<Opt
         .fetch_optional()
         .await?;
     Ok(row.map(|(id,)| id))
-}
-
-/// How many jobs stand before this one in its pool.
-pub(crate) async fn ahead(conn: &mut Conn, job: &Job) -> Result<i64> {
-    conn.query(
-        "SELECT COUNT(*) FROM jobs WHERE pool_id = $1 AND status = 'queued'
-            AND (priority < $2 OR (priority = $2 AND (created_at < $3
-                OR (created_at = $3 AND id < $4))))",
-    )
-    .bind(&job.pool_id)
-    .bind(job.priority)
-    .bind(job.created_at)
-    .bind(&job.id)
-    .fetch_scalar()
-    .await
 }
 
 /// Jobs with something to tell their runners.

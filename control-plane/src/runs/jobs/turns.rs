@@ -1,0 +1,148 @@
+//! Whose job is next: SQL over indexed rows, so a restart or a second replica gives the same order.
+//!
+//! By priority; inside one, the account with the fewest jobs at work comes first, so that a large
+//! tenant's long queue doesn't keep a small one waiting; inside an account the oldest. Accounts and
+//! environments at their limit are passed over.
+
+use db::{Conn, Tx};
+use domain::ids::{AccountId, EnvironmentId, JobId, RunnerPoolId};
+
+use super::store::{COLUMNS, Job};
+
+type Result<T> = std::result::Result<T, db::Error>;
+
+/// Whose queue is next.
+#[derive(Debug, sqlx::FromRow)]
+struct Head {
+    priority: i64,
+    account_id: AccountId,
+    environment_id: EnvironmentId,
+    /// Whether its environment has a limit of its own.
+    limited: bool,
+}
+
+/// The job that is next in a pool.
+#[derive(Debug)]
+pub(super) struct Next {
+    pub job: Job,
+    /// Whether a limit of its environment was counted against.
+    pub limited: bool,
+}
+
+/// The next job of a pool, if somebody's may start. `account_limit`: jobs at work per account.
+pub(super) async fn next(
+    conn: &mut Conn,
+    pool: &RunnerPoolId,
+    account_limit: i64,
+) -> Result<Option<Next>> {
+    let head: Option<Head> = conn
+        .query(
+            "WITH at_work AS (
+                SELECT account_id, environment_id, COUNT(*) AS jobs FROM jobs
+                WHERE status IN ('offered', 'leased', 'out-of-contact')
+                GROUP BY account_id, environment_id
+             ), of_account AS (
+                SELECT account_id, CAST(SUM(jobs) AS BIGINT) AS jobs FROM at_work
+                GROUP BY account_id
+             ), heads AS (
+                SELECT priority, account_id, environment_id, MIN(created_at) AS since FROM jobs
+                WHERE pool_id = $1 AND status = 'queued'
+                GROUP BY priority, account_id, environment_id
+             )
+             SELECT h.priority, h.account_id, h.environment_id,
+                e.max_concurrent_runs IS NOT NULL AS limited
+             FROM heads h
+             JOIN environments e ON e.id = h.environment_id
+             LEFT JOIN of_account a ON a.account_id = h.account_id
+             LEFT JOIN at_work w
+                ON w.account_id = h.account_id AND w.environment_id = h.environment_id
+             WHERE COALESCE(a.jobs, 0) < $2
+                AND (e.max_concurrent_runs IS NULL
+                    OR COALESCE(w.jobs, 0) < e.max_concurrent_runs)
+             ORDER BY h.priority, COALESCE(a.jobs, 0), h.since, h.account_id, h.environment_id
+             LIMIT 1",
+        )
+        .bind(pool)
+        .bind(account_limit)
+        .fetch_optional()
+        .await?;
+    let Some(head) = head else {
+        return Ok(None);
+    };
+    let job = conn
+        .build(COLUMNS)
+        .push("WHERE pool_id = ")
+        .bind(pool)
+        .push(" AND status = 'queued' AND priority = ")
+        .bind(head.priority)
+        .push(" AND account_id = ")
+        .bind(&head.account_id)
+        .push(" AND environment_id = ")
+        .bind(&head.environment_id)
+        .push(" ORDER BY created_at, id LIMIT 1")
+        .finish()
+        .fetch_optional()
+        .await?;
+    Ok(job.map(|job| Next {
+        job,
+        limited: head.limited,
+    }))
+}
+
+/// Makes offers to jobs of one account wait for each other until `tx` ends, so that two of them
+/// can't both take its last place. An update of no key: rows that refer to the account don't wait.
+pub(super) async fn serialise(tx: &mut Tx, account: &AccountId) -> Result<()> {
+    tx.query("UPDATE accounts SET name = name WHERE id = $1")
+        .bind(account)
+        .execute()
+        .await?;
+    Ok(())
+}
+
+/// What is at work where a job belongs.
+#[derive(Debug, sqlx::FromRow)]
+pub(crate) struct AtWork {
+    pub of_account: i64,
+    pub of_environment: i64,
+    pub environment_limit: Option<i64>,
+}
+
+/// What is at work in a job's account and environment.
+pub(crate) async fn at_work(conn: &mut Conn, job: &Job) -> Result<AtWork> {
+    conn.query(
+        "SELECT
+            (SELECT COUNT(*) FROM jobs WHERE account_id = $1
+                AND status IN ('offered', 'leased', 'out-of-contact')) AS of_account,
+            (SELECT COUNT(*) FROM jobs WHERE account_id = $1 AND environment_id = $2
+                AND status IN ('offered', 'leased', 'out-of-contact')) AS of_environment,
+            (SELECT max_concurrent_runs FROM environments WHERE account_id = $1 AND id = $2)
+                AS environment_limit",
+    )
+    .bind(&job.account_id)
+    .bind(&job.environment_id)
+    .fetch_one()
+    .await
+}
+
+/// How many queued jobs of its pool have their turn before this one.
+pub(crate) async fn ahead(conn: &mut Conn, pool: &RunnerPoolId, job: &JobId) -> Result<i64> {
+    conn.query(
+        "WITH of_account AS (
+            SELECT account_id, COUNT(*) AS jobs FROM jobs
+            WHERE status IN ('offered', 'leased', 'out-of-contact') GROUP BY account_id
+         ), turns AS (
+            SELECT j.id, j.priority, j.created_at, COALESCE(a.jobs, 0) + ROW_NUMBER() OVER (
+                PARTITION BY j.priority, j.account_id ORDER BY j.created_at, j.id) AS turn
+            FROM jobs j LEFT JOIN of_account a ON a.account_id = j.account_id
+            WHERE j.pool_id = $1 AND j.status = 'queued'
+         )
+         SELECT COUNT(*) FROM turns t JOIN turns mine ON mine.id = $2
+         WHERE t.priority < mine.priority OR (t.priority = mine.priority AND (t.turn < mine.turn
+            OR (t.turn = mine.turn AND (t.created_at < mine.created_at
+                OR (t.created_at = mine.created_at AND t.id < mine.id)))))",
+    )
+    .bind(pool)
+    .bind(job)
+    .fetch_scalar()
+    .await
+}
