@@ -85,7 +85,7 @@ pub async fn act(
         return Ok(run);
     }
     if action == Action::Apply {
-        stale::refuse(app, ctx, &run).await?;
+        Box::pin(stale::refuse(app, ctx, &run)).await?;
     }
     let run = with_queue(app, ctx, &run, action, comment).await?;
     let mut tx = app.db.begin().await?;

@@ -14,6 +14,7 @@ use utoipa_axum::routes;
 use super::actions::{self, Action};
 use super::attributes::{RunAttributes, resource};
 use super::create::{self as creation, NewRun};
+use super::error::RunError;
 use super::model::{Run, RunEvent, RunFilter, RunVariable};
 use super::service;
 use super::{phase_attributes, wait};
@@ -92,6 +93,28 @@ pub struct RunInput {
     pub variables: Option<Vec<RunVariable>>,
     #[schema(value_type = Option<Vec<Object>>)]
     pub policy_paths: Option<Vec<String>>,
+    pub debugging_mode: Option<bool>,
+    #[schema(value_type = Option<Vec<Object>>)]
+    pub invoke_action_addrs: Option<Vec<String>>,
+}
+
+impl RunInput {
+    /// Refuses what would be taken without effect.
+    fn check_supported(&self) -> Result<(), RunError> {
+        let filled = |list: &Option<Vec<String>>| list.as_ref().is_some_and(|it| !it.is_empty());
+        let refused = [
+            ("policy-paths", filled(&self.policy_paths)),
+            ("debugging-mode", self.debugging_mode == Some(true)),
+            ("invoke-action-addrs", filled(&self.invoke_action_addrs)),
+        ];
+        match refused.iter().find(|(_, asked)| *asked) {
+            Some((field, _)) => Err(RunError::invalid(
+                field,
+                "this has no effect in this version, so it is not accepted; leave it out",
+            )),
+            None => Ok(()),
+        }
+    }
 }
 
 pub(super) fn run_id(text: &str) -> ApiResult<RunId> {
@@ -100,6 +123,7 @@ pub(super) fn run_id(text: &str) -> ApiResult<RunId> {
 
 fn new_run(input: InputData<RunInput>, headers: &HeaderMap) -> ApiResult<NewRun> {
     input.expect_type("runs")?;
+    input.attributes.check_supported()?;
     let workspace = input.related_id("workspace").ok_or_else(|| {
         ApiError::new(Kind::Invalid, "runs.invalid", "a run needs a workspace")
             .at("/data/relationships/workspace")

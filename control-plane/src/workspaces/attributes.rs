@@ -226,6 +226,8 @@ pub struct WorkspaceInput {
     pub trigger_prefixes: Option<Vec<String>>,
     pub trigger_patterns: Option<Vec<String>>,
     pub auto_apply_run_trigger: Option<bool>,
+    pub project_remote_state: Option<bool>,
+    pub hyok_enabled: Option<bool>,
     pub auto_destroy_at: Option<String>,
     pub auto_destroy_activity_duration: Option<String>,
 }
@@ -273,6 +275,11 @@ impl WorkspaceInput {
                 "auto-apply-run-trigger",
                 self.auto_apply_run_trigger == Some(true),
             ),
+            (
+                "project-remote-state",
+                self.project_remote_state == Some(true),
+            ),
+            ("hyok-enabled", self.hyok_enabled == Some(true)),
             ("auto-destroy-at", self.auto_destroy_at.is_some()),
             (
                 "auto-destroy-activity-duration",

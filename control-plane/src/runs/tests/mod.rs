@@ -1,4 +1,5 @@
-//! The queue across accounts, and saved plans that go stale.
+//! The queue across accounts, saved plans that go stale, and what is refused at the door.
 
+mod refused;
 mod stale;
 mod turns;

@@ -1,0 +1,72 @@
+//! Objects of another type, and attributes that would have no effect.
+
+use db::Db;
+use http::Method;
+use serde_json::json;
+
+use crate::testing::TestApp;
+
+testkit::both_databases! { crate::schema::MIGRATOR;
+    async fn an_object_of_another_type_is_refused_everywhere(db: Db) {
+        let app = TestApp::new(db);
+        let team = app.team().await;
+        let (organization, workspace) = (&team.environment.name, &team.workspace.id);
+        for (method, path) in [
+            (Method::POST, "organizations".to_owned()),
+            (Method::PATCH, format!("organizations/{organization}")),
+            (Method::POST, format!("organizations/{organization}/projects")),
+            (Method::POST, format!("organizations/{organization}/workspaces")),
+            (Method::POST, format!("organizations/{organization}/agent-pools")),
+            (Method::PATCH, format!("workspaces/{workspace}")),
+            (Method::POST, format!("workspaces/{workspace}/vars")),
+            (Method::POST, "vars".to_owned()),
+            (Method::POST, "runs".to_owned()),
+            (Method::POST, format!("users/{}/authentication-tokens", team.admin.id)),
+        ] {
+            let refused = app
+                .call(method.clone(), format!("/api/v2/{path}"))
+                .by(&team.admin)
+                .attributes("bananas", json!({}))
+                .await
+                .expect(422);
+            assert_eq!(refused.code(), "request.wrong-type", "{method} {path}");
+            assert_eq!(refused.pointer(), "/data/type", "{method} {path}");
+        }
+    }
+
+    async fn what_would_have_no_effect_is_refused_by_name(db: Db) {
+        let app = TestApp::new(db);
+        let team = app.team().await;
+        let workspace = format!("/api/v2/workspaces/{}", team.workspace.id);
+        for (name, value) in [
+            ("assessments-enabled", json!(true)),
+            ("trigger-patterns", json!(["**/*.tf"])),
+            ("trigger-prefixes", json!(["modules"])),
+            ("auto-apply-run-trigger", json!(true)),
+            ("project-remote-state", json!(true)),
+            ("auto-destroy-at", json!("2040-01-01T00:00:00Z")),
+            ("vcs-repo", json!({ "identifier": "a/b" })),
+        ] {
+            let refused = app.patch(&workspace).by(&team.admin)
+                .attributes("workspaces", json!({ name: value })).await.expect(422);
+            assert_eq!(refused.pointer(), format!("/data/attributes/{name}"));
+        }
+        // What client libraries send along with everything stays welcome.
+        app.patch(&workspace).by(&team.admin).attributes("workspaces", json!({
+            "assessments-enabled": false, "file-triggers-enabled": true, "trigger-prefixes": [],
+            "auto-destroy-at": null, "vcs-repo": null, "project-remote-state": false,
+            "migration-environment": "", "unheard-of": null,
+        })).await.expect(200);
+        for (name, value) in [
+            ("policy-paths", json!(["policies"])),
+            ("debugging-mode", json!(true)),
+            ("invoke-action-addrs", json!(["action.a.b"])),
+        ] {
+            let body = json!({ "data": { "type": "runs", "attributes": { name: value },
+                "relationships": { "workspace": { "data": {
+                    "type": "workspaces", "id": team.workspace.id.as_str() } } } } });
+            let refused = app.post("/api/v2/runs").by(&team.admin).json(&body).await.expect(422);
+            assert_eq!(refused.pointer(), format!("/data/attributes/{name}"));
+        }
+    }
+}
