@@ -10,16 +10,20 @@
 )]
 
 mod api;
+mod nat;
 mod processes;
 mod project;
 mod runner;
+mod segment;
 mod sequence;
 mod server;
 pub mod wait;
 
 pub use api::{Answer, Api};
+pub use nat::Nat;
 pub use processes::{is_alive, kill_all_below, kill_now, terminate};
 pub use project::{Backend, Project, Ran};
 pub use runner::Runner;
+pub use segment::Segment;
 pub use sequence::{Golden, normalised};
 pub use server::{Dev, Facts, Options, terrane};

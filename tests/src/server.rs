@@ -34,6 +34,8 @@ pub struct Options {
     pub executor: &'static str,
     pub database: Option<String>,
     pub runners: u32,
+    /// Where the gateway listens; port 0 takes a free one.
+    pub gateway: String,
     /// Further arguments.
     pub arguments: Vec<String>,
     pub environment: Vec<(String, String)>,
@@ -46,6 +48,7 @@ impl Default for Options {
             executor: "process",
             database: None,
             runners: 1,
+            gateway: "127.0.0.1:0".to_owned(),
             arguments,
             environment,
         }
@@ -196,7 +199,7 @@ fn spawn(
     directory: &Path,
     addresses: Option<&(String, String)>,
 ) -> (Child, Facts) {
-    let any = ("127.0.0.1:0".to_owned(), "127.0.0.1:0".to_owned());
+    let any = ("127.0.0.1:0".to_owned(), options.gateway.clone());
     let (listen, gateway) = addresses.unwrap_or(&any);
     let log = File::options()
         .create(true)

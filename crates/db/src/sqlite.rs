@@ -12,7 +12,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use sqlx::sqlite::{
-    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
+    SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool, SqlitePoolOptions,
+    SqliteSynchronous,
 };
 use sqlx::{ConnectOptions, Connection};
 
@@ -48,6 +49,7 @@ impl Pools {
             .statement_cache_capacity(500)
             .pragma("journal_size_limit", WAL_LIMIT_BYTES);
         let writer = pool(1, settings)
+            .before_acquire(|conn, _| Box::pin(is_between_transactions(conn)))
             .connect_with(options.clone())
             .await
             .map_err(|source| Error::Open { source })?;
@@ -110,6 +112,16 @@ fn pool(size: u32, settings: &Settings) -> SqlitePoolOptions {
         .test_before_acquire(false)
         .idle_timeout(None)
         .max_lifetime(None)
+}
+
+/// Whether the writer can begin a transaction; if not, the pool replaces it.
+///
+/// SQLite undoes a transaction by itself when the disk is full or fails. The driver doesn't see that,
+/// its own ROLLBACK is refused, and it takes the connection for one inside a transaction for ever.
+async fn is_between_transactions(conn: &mut SqliteConnection) -> sqlx::Result<bool> {
+    // Comes after whatever is still queued, a rollback above all.
+    conn.ping().await?;
+    Ok(!conn.is_in_transaction())
 }
 
 /// Makes the file readable by its owner only; SQLite gives its side files the same mode.

@@ -243,6 +243,17 @@ both_databases! { MIGRATOR;
         assert_eq!(count(&db).await, 1);
     }
 
+    async fn a_transaction_that_the_database_undid_spoils_no_later_one(db: Db) {
+        for _ in 0..6 {
+            let mut tx = db.begin().await.unwrap();
+            // As SQLite does when the disk is full: the driver is not told.
+            tx.query("ROLLBACK").execute().await.unwrap();
+            drop(tx);
+        }
+        put(&db, &thing("a", 1)).await.unwrap();
+        assert_eq!(count(&db).await, 1);
+    }
+
     async fn the_database_clock_runs(db: Db) {
         let mut tx = db.begin().await.unwrap();
         let first = tx.database_now().await.unwrap();

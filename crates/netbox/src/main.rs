@@ -2,11 +2,12 @@
 //! nothing at all, for the packets of one network namespace.
 //!
 //! Made because the usual tool, `netem`, is a kernel module that many machines lack. Packets go
-//! through an NFQUEUE to this process, which holds or drops them. It hooks INPUT only: on OUTPUT
-//! the held packets would count against the sender's own buffers and throttle it falsely. So each
-//! direction is impaired in the namespace that receives it; on the loopback of one namespace a
-//! single box impairs both. Never run it in a namespace that matters: needs root, `iptables` and
-//! the kernel's NFQUEUE target.
+//! through an NFQUEUE to this process, which holds or drops them. It hooks INPUT, or FORWARD of a
+//! namespace that routes between two others; never OUTPUT, where the held packets would count
+//! against the sender's own buffers and throttle it falsely. On INPUT each direction is impaired in
+//! the namespace that receives it (on the loopback of one namespace a single box impairs both), on
+//! FORWARD one box impairs both. Never run it in a namespace that matters: needs root, `iptables`
+//! and the kernel's NFQUEUE target.
 //!
 //! ```text
 //! ip netns exec a netbox --rule "-p udp --dport 8444" --delay-ms 10 --loss 0.003 --mbit 100
@@ -34,6 +35,9 @@ struct Arguments {
     /// Without one no rule is made; then a rule of your own must send packets to the queue.
     #[arg(long, allow_hyphen_values = true)]
     rule: Vec<String>,
+    /// Where the packets are taken.
+    #[arg(long, default_value = "INPUT", value_parser = ["INPUT", "FORWARD"])]
+    chain: String,
     /// Number of the NFQUEUE.
     #[arg(long, default_value_t = 1)]
     queue: u16,
@@ -47,7 +51,7 @@ struct Arguments {
 fn main() -> anyhow::Result<()> {
     let arguments = Arguments::parse();
     let queue = queue::open(arguments.queue)?;
-    let _rules = rules::insert(&arguments.rule, arguments.queue)?;
+    let _rules = rules::insert(&arguments.chain, &arguments.rule, arguments.queue)?;
     say("ready")?;
     let link = Link::new(arguments.settings);
     let counts = queue::run(queue, link, arguments.seed, &commands::listen())?;

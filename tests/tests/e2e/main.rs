@@ -22,4 +22,5 @@ mod large_states;
 mod login;
 mod metadata;
 mod migration;
+mod network;
 mod state_commands;
