@@ -6,6 +6,7 @@
 
 mod admin;
 mod backup;
+mod cost;
 mod database;
 mod dev;
 mod doctor;
@@ -15,6 +16,7 @@ mod installation;
 mod keys;
 mod openapi;
 mod place;
+mod pricebook;
 mod process;
 mod say;
 mod serve;
@@ -51,6 +53,10 @@ enum Command {
     Restore(backup::RestoreArguments),
     /// Checks everything that an installation needs, and says what to do about what is missing.
     Doctor(doctor::Arguments),
+    /// Says what a plan costs, from files alone.
+    Cost(cost::Arguments),
+    /// Makes price books from the public lists of the clouds.
+    Pricebook(pricebook::Arguments),
     /// Prints the OpenAPI document of the public API.
     Openapi,
 }
@@ -85,6 +91,8 @@ async fn run(command: Command) -> Result<ExitCode, Failure> {
         Command::Backup(arguments) => backup::save(arguments).await,
         Command::Restore(arguments) => backup::restore(arguments).await,
         Command::Doctor(arguments) => doctor::run(arguments).await,
+        Command::Cost(arguments) => cost::run(arguments),
+        Command::Pricebook(arguments) => pricebook::run(arguments),
         Command::Openapi => openapi::run(),
     }
 }

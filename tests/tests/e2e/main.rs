@@ -12,6 +12,7 @@ mod cli_mapping;
 mod cli_saved_plan;
 mod common;
 mod container;
+mod cost;
 mod dev;
 mod faults;
 mod fetch;
