@@ -9,7 +9,7 @@ fn path(folder: &Path, name: &str) -> String {
     folder.join(name).to_string_lossy().into_owned()
 }
 
-fn plan(folder: &Path) {
+fn write_plan(folder: &Path) {
     let made = |address: &str, kind: &str, before: Value, after: Value, actions: Value| {
         json!({"address": address, "mode": "managed", "type": kind, "name": "x",
             "change": {"actions": actions, "before": before, "after": after, "after_unknown": {}}})
@@ -29,19 +29,19 @@ fn plan(folder: &Path) {
 #[test]
 fn a_plan_is_priced_from_files_alone() {
     let folder = tempfile::tempdir().unwrap();
-    plan(folder.path());
+    write_plan(folder.path());
     let usage = "resource_usage:\n  aws_nat_gateway.n:\n    monthly_data_processed_gb: 100\n";
     std::fs::write(folder.path().join("usage.yml"), usage).unwrap();
-    let arguments = [
-        "cost",
-        "estimate",
-        "--plan",
-        "plan.json",
-        "--usage",
-        "usage.yml",
-        "--json",
-    ];
-    let output = terrane(folder.path(), &arguments);
+    let (plan, usage) = (
+        path(folder.path(), "plan.json"),
+        path(folder.path(), "usage.yml"),
+    );
+    let output = terrane(
+        &[
+            "cost", "estimate", "--plan", &plan, "--usage", &usage, "--json",
+        ],
+        &[],
+    );
     assert!(output.status.success(), "{output:?}");
     let report: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(report["prior_monthly_cost"], "31.168");
@@ -91,35 +91,33 @@ fn mistakes_are_said_and_end_with_one() {
 #[test]
 fn a_book_is_made_from_a_list_and_used() {
     let folder = tempfile::tempdir().unwrap();
-    plan(folder.path());
+    write_plan(folder.path());
     let table = "provider,service,region,key,attributes,unit,start_usage,price_usd,effective_date,source,confidence\n\
                  aws,AmazonEC2,us-east-1,ec2.instance,instance_type=t3.large;os=linux;tenancy=shared,hour,0,1,2026-11-01,own,A\n";
     std::fs::write(folder.path().join("own.csv"), table).unwrap();
+    let [plan, csv, book] =
+        ["plan.json", "own.csv", "own.book"].map(|name| path(folder.path(), name));
     let import = [
         "pricebook",
         "import",
         "--list",
         "table",
         "--output",
-        "own.book",
-        "own.csv",
+        &book,
+        &csv,
     ];
-    let refused = terrane(folder.path(), &import);
+    let refused = terrane(&import, &[]);
     assert_eq!(refused.status.code(), Some(1));
     assert!(String::from_utf8_lossy(&refused.stderr).contains("--allow-jumps"));
     assert!(!folder.path().join("own.book").exists());
     let allowed = terrane(&[&import[..], &["--allow-jumps"]].concat(), &[]);
     assert!(allowed.status.success(), "{allowed:?}");
-    let arguments = [
-        "cost",
-        "estimate",
-        "--plan",
-        "plan.json",
-        "--book",
-        "own.book",
-        "--json",
-    ];
-    let output = terrane(folder.path(), &arguments);
+    let output = terrane(
+        &[
+            "cost", "estimate", "--plan", &plan, "--book", &book, "--json",
+        ],
+        &[],
+    );
     let report: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(report["resources"][1]["resource_address"], "aws_instance.i");
     assert_eq!(
