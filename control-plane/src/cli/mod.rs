@@ -16,6 +16,7 @@ mod installation;
 mod keys;
 mod openapi;
 mod place;
+mod policy;
 mod pricebook;
 mod process;
 mod say;
@@ -59,11 +60,20 @@ enum Command {
     Pricebook(pricebook::Arguments),
     /// Prints the OpenAPI document of the public API.
     Openapi,
+    /// Tests and evaluates policies on files, before they are pushed.
+    Policy(policy::Arguments),
+    /// Evaluates what its stdin says, within hard limits. Started by the other commands only.
+    #[command(name = ::policy::worker::ARGUMENT, hide = true)]
+    PolicyWorker,
 }
 
 /// Runs the command that the process was started with.
 pub fn main() -> ExitCode {
     let line = CommandLine::parse();
+    // Before anything else: a worker limits its own process for good.
+    if matches!(line.command, Command::PolicyWorker) {
+        return ::policy::worker::serve();
+    }
     telemetry::panics::install_hook();
     let runtime = match tokio::runtime::Builder::new_multi_thread()
         .enable_all()
@@ -94,5 +104,7 @@ async fn run(command: Command) -> Result<ExitCode, Failure> {
         Command::Cost(arguments) => cost::run(arguments),
         Command::Pricebook(arguments) => pricebook::run(arguments),
         Command::Openapi => openapi::run(),
+        Command::Policy(arguments) => tokio::task::block_in_place(|| policy::run(arguments)),
+        Command::PolicyWorker => Ok(::policy::worker::serve()),
     }
 }

@@ -8,6 +8,7 @@
 mod command;
 pub mod image;
 mod lock;
+pub mod opa;
 pub mod product;
 pub mod provider;
 pub mod terraform;

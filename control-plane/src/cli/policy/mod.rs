@@ -1,0 +1,62 @@
+//! `terrane policy`: authors try their policies before they push them.
+//!
+//! Everything happens on files, offline, and in the same worker that the gate uses: what passes
+//! here passes there.
+
+mod eval;
+mod files;
+mod test;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use ::policy::worker::Worker;
+use ::policy::{Circumstances, Dialect};
+use clap::{Args, Subcommand};
+
+use super::failure::Failure;
+use crate::clock::Clock;
+
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Runs the tests of policies (`*_test.rego`), one directory at a time.
+    Test(test::Arguments),
+    /// Evaluates a group of policies on one input.
+    Eval(eval::Arguments),
+}
+
+/// How the sources are to be read.
+#[derive(Debug, Args)]
+struct DialectOption {
+    /// v0, v1, or auto: each file as v1 if it parses so, else as v0.
+    #[arg(long, default_value = "auto")]
+    dialect: Dialect,
+}
+
+pub(super) fn run(arguments: Arguments) -> Result<ExitCode, Failure> {
+    match arguments.command {
+        Command::Test(arguments) => test::run(&arguments),
+        Command::Eval(arguments) => eval::run(&arguments),
+    }
+}
+
+/// A worker is this program once more.
+fn worker() -> Result<Worker, Failure> {
+    let program: PathBuf = std::env::current_exe()
+        .map_err(|error| Failure::failed("this program can't find itself", error))?;
+    Ok(Worker::new(program))
+}
+
+/// The time that policies are told.
+fn now() -> Circumstances {
+    let now = Clock::System.now();
+    Circumstances {
+        now_ns: now.timestamp_nanos_opt().unwrap_or_default(),
+    }
+}

@@ -1,0 +1,166 @@
+//! The worker's side.
+
+use std::collections::BTreeSet;
+use std::io::{self, BufRead, Read, StdoutLock, Write};
+use std::process::ExitCode;
+
+use serde::Serialize;
+
+use super::confine;
+use super::protocol::{Line, Request, START, Task};
+use crate::group::{Group, GroupSource, Watch};
+use crate::input::Input;
+use crate::suite;
+use crate::verdict::Verdict;
+use crate::worker::Checkup;
+
+/// Longest first line, in bytes: all sources, tests and data of a group.
+const MAX_REQUEST: u64 = 512 * 1024 * 1024;
+
+/// Does what stdin asks for and says it on stdout; the whole life of a worker.
+///
+/// Call it before anything else: the process limits itself for good.
+#[must_use]
+pub fn serve() -> ExitCode {
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            let _ = writeln!(io::stderr(), "policy worker: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> io::Result<()> {
+    confine::follow_parent();
+    let mut stdin = io::stdin().lock();
+    let mut line = Vec::new();
+    (&mut stdin)
+        .take(MAX_REQUEST)
+        .read_until(b'\n', &mut line)?;
+    let request: Request = serde_json::from_slice(&line)?;
+    drop(line);
+    confine::confine(&request.limits, request.input)?;
+    confine::allow_cpu(&request.limits);
+    let mut input = String::with_capacity(request.input);
+    stdin
+        .take(request.input as u64)
+        .read_to_string(&mut input)?;
+    let stack = usize::try_from(request.limits.stack).unwrap_or(usize::MAX);
+    // A deep stack of its own, so that what recurses reasonably comes to an end.
+    let evaluation = std::thread::Builder::new()
+        .name("policies".to_owned())
+        .stack_size(stack)
+        .spawn(move || {
+            let mut reporter = Reporter {
+                request: &request,
+                out: io::stdout().lock(),
+                broken_pipe: None,
+            };
+            reporter.task(&input)
+        })?;
+    evaluation
+        .join()
+        .map_err(|_| io::Error::other("the evaluation panicked"))?
+}
+
+struct Reporter<'a> {
+    request: &'a Request,
+    out: StdoutLock<'static>,
+    /// Kept until the next result is due: [`Watch::begin`] can't say it.
+    broken_pipe: Option<io::Error>,
+}
+
+impl Watch for Reporter<'_> {
+    fn begin(&mut self, item: &str) -> Result<(), String> {
+        if let Some(reason) = self.request.deadly.get(item) {
+            return Err(reason.clone());
+        }
+        confine::allow_cpu(&self.request.limits);
+        if let Err(error) = self.say(&Line::Begin(item.to_owned())) {
+            self.broken_pipe = Some(error);
+        }
+        Ok(())
+    }
+}
+
+impl Reporter<'_> {
+    fn say(&mut self, line: &Line) -> io::Result<()> {
+        serde_json::to_writer(&mut self.out, line)?;
+        self.out.write_all(b"\n")?;
+        self.out.flush()
+    }
+
+    fn result(&mut self, item: &str, value: &impl Serialize) -> io::Result<()> {
+        if let Some(error) = self.broken_pipe.take() {
+            return Err(error);
+        }
+        let value = serde_json::to_value(value)?;
+        self.say(&Line::Result {
+            item: item.to_owned(),
+            value,
+        })
+    }
+
+    fn task(&mut self, input: &str) -> io::Result<()> {
+        let request = self.request;
+        match &request.task {
+            Task::Check { source } => self.check(source)?,
+            Task::Evaluate { source, only } => self.evaluate(source, only.as_ref(), input)?,
+            Task::Test { units, dialect } => {
+                for unit in units {
+                    let limit = request.limits.evaluation;
+                    let item = format!("unit {}", unit.name);
+                    if request.done.contains(&item) {
+                        continue;
+                    }
+                    let report = suite::run_watched(unit, *dialect, request.around, limit, self);
+                    self.result(&item, &report)?;
+                }
+            }
+        }
+        self.say(&Line::End)
+    }
+
+    fn check(&mut self, source: &GroupSource) -> io::Result<()> {
+        let checkup = Group::compile_watched(source, self).map(|group| Checkup::of(&group));
+        self.result(START, &checkup)
+    }
+
+    fn evaluate(
+        &mut self,
+        source: &GroupSource,
+        only: Option<&BTreeSet<String>>,
+        input: &str,
+    ) -> io::Result<()> {
+        let request = self.request;
+        if let Err(reason) = self.begin(START) {
+            return self.result(START, &Err::<(), String>(reason));
+        }
+        let input = match Input::parse(input) {
+            Ok(input) => input,
+            Err(error) => return self.result(START, &Err::<(), String>(error.to_string())),
+        };
+        let group = match Group::compile_watched(source, self) {
+            Ok(group) => group,
+            Err(problem) => return self.result(START, &Err::<(), String>(problem.to_string())),
+        };
+        let names: Vec<&str> = group.policies.iter().map(|it| it.name.as_str()).collect();
+        if !request.done.contains(START) {
+            self.result(START, &Ok::<_, String>(&group.problems))?;
+        }
+        for (policy, name) in group.policies.iter().zip(names) {
+            let item = format!("evaluation {name}");
+            let wanted = policy.enabled && only.is_none_or(|only| only.contains(name));
+            if !wanted || request.done.contains(&item) {
+                continue;
+            }
+            let verdict = match self.begin(&item) {
+                Ok(()) => policy.evaluate(&input, request.around, request.limits.evaluation),
+                Err(reason) => Verdict::errored(name, policy.enforcement, reason),
+            };
+            self.result(&item, &verdict)?;
+        }
+        Ok(())
+    }
+}

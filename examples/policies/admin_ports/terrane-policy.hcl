@@ -1,0 +1,6 @@
+version = "v1"
+
+policy "admin_ports" {
+  enabled           = true
+  enforcement_level = "hard-mandatory"
+}

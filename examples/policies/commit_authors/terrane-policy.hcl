@@ -1,0 +1,6 @@
+version = "v1"
+
+policy "commit_authors" {
+  enabled           = true
+  enforcement_level = "advisory"
+}

@@ -1,0 +1,6 @@
+version = "v1"
+
+policy "cost_increase" {
+  enabled           = true
+  enforcement_level = "advisory"
+}

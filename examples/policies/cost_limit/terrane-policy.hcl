@@ -1,0 +1,6 @@
+version = "v1"
+
+policy "cost_limit" {
+  enabled           = true
+  enforcement_level = "soft-mandatory"
+}

@@ -1,0 +1,6 @@
+version = "v1"
+
+policy "destroy_protection" {
+  enabled           = true
+  enforcement_level = "hard-mandatory"
+}

@@ -1,0 +1,6 @@
+version = "v1"
+
+policy "four_eyes" {
+  enabled           = true
+  enforcement_level = "hard-mandatory"
+}

@@ -1,0 +1,6 @@
+version = "v1"
+
+policy "friday_freeze" {
+  enabled           = true
+  enforcement_level = "advisory"
+}

@@ -1,0 +1,6 @@
+version = "v1"
+
+policy "iam_wildcards" {
+  enabled           = true
+  enforcement_level = "hard-mandatory"
+}

@@ -1,0 +1,6 @@
+version = "v1"
+
+policy "instance_types" {
+  enabled           = true
+  enforcement_level = "soft-mandatory"
+}

@@ -1,0 +1,6 @@
+version = "v1"
+
+policy "listeners" {
+  enabled           = true
+  enforcement_level = "soft-mandatory"
+}

@@ -1,0 +1,6 @@
+version = "v1"
+
+policy "module_pinning" {
+  enabled           = true
+  enforcement_level = "soft-mandatory"
+}

@@ -1,0 +1,6 @@
+version = "v1"
+
+policy "module_sources" {
+  enabled           = true
+  enforcement_level = "hard-mandatory"
+}

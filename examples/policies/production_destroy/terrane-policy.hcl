@@ -1,0 +1,6 @@
+version = "v1"
+
+policy "production_destroy" {
+  enabled           = true
+  enforcement_level = "hard-mandatory"
+}

@@ -1,0 +1,6 @@
+version = "v1"
+
+policy "required_tags" {
+  enabled           = true
+  enforcement_level = "soft-mandatory"
+}

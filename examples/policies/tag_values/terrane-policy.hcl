@@ -1,0 +1,6 @@
+version = "v1"
+
+policy "tag_values" {
+  enabled           = true
+  enforcement_level = "advisory"
+}

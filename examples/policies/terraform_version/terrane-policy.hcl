@@ -1,0 +1,6 @@
+version = "v1"
+
+policy "terraform_version" {
+  enabled           = true
+  enforcement_level = "advisory"
+}

@@ -1,0 +1,6 @@
+version = "v1"
+
+policy "workspace_tags" {
+  enabled           = true
+  enforcement_level = "advisory"
+}
