@@ -5,13 +5,12 @@ use std::sync::Arc;
 use axum::extract::{Path, State};
 use domain::ids::{ConfigurationVersionId, RunId};
 use domain::run::{RunSource, RunStatus};
-use http::{HeaderMap, StatusCode};
+use http::HeaderMap;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::actions::{self, Action};
 use super::attributes::{RunAttributes, resource};
 use super::create::{self as creation, NewRun};
 use super::error::RunError;
@@ -21,7 +20,7 @@ use super::{phase_attributes, wait};
 use crate::app::App;
 use crate::clock::Timestamp;
 use crate::context::Context;
-use crate::http::body::{Body, Plain};
+use crate::http::body::Body;
 use crate::http::error::{ApiError, ApiResult};
 use crate::http::jsonapi::{Created, Document, InputData, Resource, zulu};
 use crate::http::page::{Page, Paged, Pagination};
@@ -41,12 +40,7 @@ pub fn routes() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(events))
         .routes(routes!(task_stages))
         .routes(routes!(policy_checks))
-        .routes(routes!(apply))
-        .routes(routes!(discard))
-        .routes(routes!(cancel))
-        .routes(routes!(force_cancel))
-        .routes(routes!(force_execute))
-        .routes(routes!(resolve))
+        .merge(super::action_api::routes())
         .merge(super::plan_api::routes())
         .merge(super::apply_api::routes())
         .merge(super::configuration::api::routes())
@@ -411,102 +405,4 @@ async fn policy_checks(
 ) -> ApiResult<Document<Vec<serde_json::Value>>> {
     service::read(&app, &ctx, &run_id(&id)?).await?;
     Ok(Document::of(Vec::new()))
-}
-
-// ── actions ────────────────────────────────────────────────────────────────────────────────────
-
-/// The body of an action: `{}`, nothing, or a comment.
-#[derive(Debug, Default, Deserialize, ToSchema)]
-#[serde(default)]
-struct ActionInput {
-    comment: Option<String>,
-}
-
-async fn act(
-    app: &App,
-    ctx: &Context,
-    id: &str,
-    action: Action,
-    input: &ActionInput,
-) -> ApiResult<StatusCode> {
-    actions::act(app, ctx, &run_id(id)?, action, input.comment.as_deref()).await?;
-    Ok(StatusCode::ACCEPTED)
-}
-
-/// Confirms a plan: it will be applied.
-#[utoipa::path(post, path = "/runs/{run_id}/actions/apply", tag = "runs",
-    params(("run_id" = String, Path)), request_body = ActionInput,
-    responses((status = 202), (status = 409)))]
-async fn apply(
-    State(app): State<Arc<App>>,
-    ctx: Context,
-    Path(id): Path<String>,
-    Plain(input): Plain<ActionInput>,
-) -> ApiResult<StatusCode> {
-    act(&app, &ctx, &id, Action::Apply, &input).await
-}
-
-/// Throws a plan away.
-#[utoipa::path(post, path = "/runs/{run_id}/actions/discard", tag = "runs",
-    params(("run_id" = String, Path)), request_body = ActionInput,
-    responses((status = 202), (status = 409)))]
-async fn discard(
-    State(app): State<Arc<App>>,
-    ctx: Context,
-    Path(id): Path<String>,
-    Plain(input): Plain<ActionInput>,
-) -> ApiResult<StatusCode> {
-    act(&app, &ctx, &id, Action::Discard, &input).await
-}
-
-/// Stops a run; Terraform at work is interrupted once and finishes what it has begun.
-#[utoipa::path(post, path = "/runs/{run_id}/actions/cancel", tag = "runs",
-    params(("run_id" = String, Path)), request_body = ActionInput,
-    responses((status = 202), (status = 409)))]
-async fn cancel(
-    State(app): State<Arc<App>>,
-    ctx: Context,
-    Path(id): Path<String>,
-    Plain(input): Plain<ActionInput>,
-) -> ApiResult<StatusCode> {
-    act(&app, &ctx, &id, Action::Cancel, &input).await
-}
-
-/// Kills a run that a cancel didn't stop, once its state is known to be whole.
-#[utoipa::path(post, path = "/runs/{run_id}/actions/force-cancel", tag = "runs",
-    params(("run_id" = String, Path)), request_body = ActionInput,
-    responses((status = 202), (status = 409)))]
-async fn force_cancel(
-    State(app): State<Arc<App>>,
-    ctx: Context,
-    Path(id): Path<String>,
-    Plain(input): Plain<ActionInput>,
-) -> ApiResult<StatusCode> {
-    act(&app, &ctx, &id, Action::ForceCancel, &input).await
-}
-
-/// Starts a waiting run before those in front of it, discarding an unconfirmed one.
-#[utoipa::path(post, path = "/runs/{run_id}/actions/force-execute", tag = "runs",
-    params(("run_id" = String, Path)), request_body = ActionInput,
-    responses((status = 202), (status = 409)))]
-async fn force_execute(
-    State(app): State<Arc<App>>,
-    ctx: Context,
-    Path(id): Path<String>,
-) -> ApiResult<StatusCode> {
-    actions::force_execute(&app, &ctx, &run_id(&id)?).await?;
-    Ok(StatusCode::ACCEPTED)
-}
-
-/// Says that the state after an uncertain apply is right, and gives the workspace back.
-#[utoipa::path(post, path = "/runs/{run_id}/actions/resolve", tag = "runs",
-    params(("run_id" = String, Path)), request_body = ActionInput,
-    responses((status = 202), (status = 409)))]
-async fn resolve(
-    State(app): State<Arc<App>>,
-    ctx: Context,
-    Path(id): Path<String>,
-    Plain(input): Plain<ActionInput>,
-) -> ApiResult<StatusCode> {
-    act(&app, &ctx, &id, Action::Resolve, &input).await
 }

@@ -4,6 +4,7 @@
 //! Decides: what a run may do next ([`machine`]), whose turn it is ([`queue`]), what a job's report
 //! means. Leaves to others: which runner executes a job (`runners`), what a state is (`state`).
 
+mod action_api;
 mod actions;
 mod actor;
 pub mod api;

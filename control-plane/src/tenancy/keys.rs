@@ -10,7 +10,7 @@ use parking_lot::RwLock;
 use vault::sealed::RecipientKey;
 use vault::{DataKey, KeyId, secret};
 
-use super::store::{self, StoredJournalKey};
+use super::key_store::{self as store, StoredJournalKey};
 use crate::clock::Timestamp;
 use crate::context::Tenant;
 use crate::problem::Fault;

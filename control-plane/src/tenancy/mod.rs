@@ -6,6 +6,7 @@
 pub mod api;
 mod attributes;
 mod error;
+mod key_store;
 mod keys;
 mod model;
 mod rotate;

@@ -9,7 +9,7 @@ use domain::permission::Permission;
 use serde_json::json;
 
 use super::error::TenancyError;
-use super::store;
+use super::{key_store, store};
 use crate::app::App;
 use crate::audit;
 use crate::context::{Actor, Context};
@@ -48,8 +48,8 @@ pub async fn rotate_account_keys(app: &App, name: Option<&str>) -> Result<u64, T
 pub async fn rewrap_keys(app: &App) -> Result<u64, TenancyError> {
     let ring = app.keys.installation();
     let mut conn = app.db.acquire().await?;
-    let keys = store::all_keys(&mut conn).await?;
-    let secrets = store::installation_secrets(&mut conn).await?;
+    let keys = key_store::all_keys(&mut conn).await?;
+    let secrets = key_store::installation_secrets(&mut conn).await?;
     drop(conn);
     let mut moved = 0;
     for key in keys {
@@ -62,7 +62,7 @@ pub async fn rewrap_keys(app: &App) -> Result<u64, TenancyError> {
             continue;
         };
         let mut tx = app.db.begin().await?;
-        moved += store::rewrap_key(&mut tx, &key, &wrapped).await?;
+        moved += key_store::rewrap_key(&mut tx, &key, &wrapped).await?;
         tx.commit().await?;
     }
     for secret in secrets {
@@ -72,7 +72,7 @@ pub async fn rewrap_keys(app: &App) -> Result<u64, TenancyError> {
             continue;
         };
         let mut tx = app.db.begin().await?;
-        moved += store::reseal_installation_secret(&mut tx, &secret, &sealed).await?;
+        moved += key_store::reseal_installation_secret(&mut tx, &secret, &sealed).await?;
         tx.commit().await?;
     }
     Ok(moved)
