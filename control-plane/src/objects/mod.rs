@@ -24,4 +24,4 @@ pub(crate) use kind::blob_kind;
 pub use object::{Object, open};
 pub use put::{Stored, own, put, release};
 pub use store::{Owned, all_owned};
-pub use sweep::{Swept, sweep};
+pub use sweep::{Swept, remove_unfinished, sweep};

@@ -62,6 +62,21 @@ pub async fn sweep(app: &App, older_than: TimeDelta) -> Result<Swept, ObjectErro
     }
 }
 
+/// Deletes what killed processes left of uploads into a directory, if nothing was written to it
+/// for longer than `older_than`, which must be longer than any upload takes. Tells how many there
+/// were. They have no row: the row of such an upload is an orphan and goes with [`sweep`].
+///
+/// # Errors
+/// The store's own; what is left is found by the next pass.
+pub async fn remove_unfinished(app: &App, older_than: TimeDelta) -> Result<u64, ObjectError> {
+    let before = app.clock.now() - older_than;
+    let removed = app.blobs.remove_unfinished(before.into()).await?;
+    if removed > 0 {
+        tracing::info!(removed, "files of uploads that never ended were removed");
+    }
+    Ok(removed)
+}
+
 async fn delete(app: &App, doomed: &Doomed) -> Result<(), ObjectError> {
     let blob = BlobContext {
         account: doomed.account_id.clone(),

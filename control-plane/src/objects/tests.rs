@@ -1,6 +1,7 @@
 //! Objects on both databases.
 
 use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -10,9 +11,10 @@ use chrono::TimeDelta;
 use db::Db;
 use futures::{StreamExt, TryStreamExt, stream};
 use testkit::both_databases;
+use tokio::io::AsyncWriteExt;
 use tokio_util::io::StreamReader;
 
-use super::{ObjectError, Stored, open, own, pipe, put, release, store, sweep};
+use super::{ObjectError, Stored, open, own, pipe, put, release, remove_unfinished, store, sweep};
 use crate::schema::MIGRATOR;
 use crate::testing::{Flaky, Team, TestApp};
 
@@ -142,6 +144,42 @@ both_databases! { MIGRATOR;
         assert_eq!((swept.deleted, swept.failed), (1, 0));
     }
 
+    async fn files_of_dead_uploads_go_and_racing_ones_stay(db: Db) {
+        let directory = tempfile::tempdir().unwrap();
+        let app = TestApp::with_blobs(db, BlobStore::local(directory.path()).unwrap());
+        let team = app.team().await;
+        let (mut client, server) = tokio::io::duplex(64 * 1024);
+        let racing = Box::pin(put(&app, &team.tenant, "state", server, 32 << 20));
+        let rest = async {
+            // Not to be compressed: the store only begins to write once a part is full.
+            let mut content = vec![0; 12 << 20];
+            rand::fill(&mut content[..]);
+            client.write_all(&content).await.unwrap();
+            let unfinished = || files(directory.path()).into_iter().find(|it| is_unfinished(it));
+            let racing = loop {
+                match unfinished() {
+                    Some(racing) => break racing,
+                    None => tokio::task::yield_now().await,
+                }
+            };
+            let dead = racing.with_file_name("blob-of-a-dead-process#1");
+            std::fs::write(&dead, "half of it").unwrap();
+            let days_ago = std::time::SystemTime::now() - std::time::Duration::from_secs(3 * 86_400);
+            std::fs::File::open(&dead).unwrap().set_modified(days_ago).unwrap();
+            assert_eq!(remove_unfinished(&app, TimeDelta::days(4)).await.unwrap(), 0);
+            assert_eq!(remove_unfinished(&app, TimeDelta::days(1)).await.unwrap(), 1);
+            assert!(!dead.exists() && racing.exists());
+            drop(client);
+            content
+        };
+        let (object, content) = tokio::join!(racing, rest);
+        let object = object.unwrap();
+        keep(&app, &team, &object).await.unwrap();
+        let opened = open(&app, &team.tenant, &object.id).await.unwrap();
+        assert!(opened.read_all(32 << 20).await.unwrap().expose() == &content);
+        assert!(!files(directory.path()).iter().any(|it| is_unfinished(it)));
+    }
+
     async fn a_store_that_fails_leaves_nothing_to_read(db: Db) {
         let (flaky, switches) = Flaky::new();
         let app = TestApp::with_blobs(db, BlobStore::over(Arc::new(flaky)));
@@ -152,6 +190,25 @@ both_databases! { MIGRATOR;
         let swept = sweep(&app, TimeDelta::minutes(-5)).await.unwrap();
         assert_eq!((swept.deleted, swept.failed), (1, 0), "its row goes");
     }
+}
+
+fn is_unfinished(path: &Path) -> bool {
+    path.to_string_lossy().contains('#')
+}
+
+/// All files below a directory.
+fn files(directory: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(directory).unwrap();
+    let paths = entries.map(|entry| entry.unwrap().path());
+    paths
+        .flat_map(|path| {
+            if path.is_dir() {
+                files(&path)
+            } else {
+                vec![path]
+            }
+        })
+        .collect()
 }
 
 /// A row that refers to the object.

@@ -233,12 +233,18 @@ fn background(
     sweep(tasks, app);
 }
 
-/// What nobody refers to any more goes: objects after a day, announced states that never came.
+/// What nobody refers to any more goes: objects and files of unfinished uploads after a day,
+/// announced states that never came.
 fn sweep(tasks: &Tasks, app: &Arc<App>) {
     let with = Arc::clone(app);
     tasks.reconciler("objects.sweep", SWEEP_PERIOD, Wake::new(), move || {
         let app = Arc::clone(&with);
         async move { objects::sweep(&app, ORPHAN_AGE).await.map(drop) }
+    });
+    let with = Arc::clone(app);
+    tasks.reconciler("objects.unfinished", SWEEP_PERIOD, Wake::new(), move || {
+        let app = Arc::clone(&with);
+        async move { objects::remove_unfinished(&app, ORPHAN_AGE).await.map(drop) }
     });
     let with = Arc::clone(app);
     tasks.reconciler("states.pending", LOG_PERIOD, Wake::new(), move || {

@@ -2,10 +2,13 @@
 //!
 //! Everything unpacked here was made by somebody else. The unpacker works on a directory handle that
 //! can't be escaped, is bounded in every direction, and is a pure function of its reader apart from
-//! that handle, so that it can be fuzzed.
+//! that handle, so that it can be fuzzed; the fuzz target compiles this module by itself, which is
+//! why it uses nothing else of the runner.
 
 mod entry;
+mod extension;
 pub mod pack;
+pub mod probe;
 pub mod unpack;
 
 pub use pack::{PackError, pack};

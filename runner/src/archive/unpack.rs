@@ -1,11 +1,14 @@
 //! Unpacks a tar archive from an untrusted source into a directory handle.
 //!
-//! Refused: absolute names, `..`, links that lead outside (also by way of other links), devices and
-//! pipes, and whatever exceeds the limits. Left out: macOS resource forks and global headers.
+//! Refused: absolute names, `..`, links that lead outside (also by way of other links), whatever
+//! lies below a link, devices and pipes, and what exceeds the limits. Left out: macOS resource forks
+//! and global headers.
+//! Nothing is unpacked through a link of the same archive, so that an entry lies where its name says:
+//! otherwise a link could be checked in one place and lie in another.
 //! Decided against `tar::Archive::unpack`: it works on paths, not on a directory handle, and reads
 //! long names without a bound.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::io::{self, BufReader, Read};
 use std::os::unix::ffi::OsStrExt;
@@ -16,12 +19,14 @@ use tar::EntryType;
 
 use super::Compression;
 use super::entry::{is_resource_fork, relative, stays_inside};
+use super::extension::Extensions;
 
 /// How much an archive may hold.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
     /// All files together, unpacked.
     pub bytes: u64,
+    /// Also the most directories that they may need.
     pub entries: u64,
     /// Length of one path, in bytes.
     pub path: usize,
@@ -44,8 +49,8 @@ impl Limits {
         path: 4096,
         depth: 128,
     };
-    /// Headers of long names and extended attributes.
-    const EXTENSION: u64 = 1 << 20;
+    /// Names of all symlinks together: they are kept until the end.
+    const LINK_NAMES: usize = 32 << 20;
 }
 
 /// What was unpacked.
@@ -98,11 +103,11 @@ struct Unpacker<'a> {
     target: &'a Dir,
     limits: Limits,
     entries: u64,
+    directories: u64,
     done: Unpacked,
-    symlinks: Vec<PathBuf>,
-    /// From extension headers, for the next entry.
-    long_name: Option<Vec<u8>>,
-    long_link: Option<Vec<u8>>,
+    symlinks: BTreeSet<PathBuf>,
+    link_names: usize,
+    extensions: Extensions,
 }
 
 impl<'a> Unpacker<'a> {
@@ -111,18 +116,26 @@ impl<'a> Unpacker<'a> {
             target,
             limits,
             entries: 0,
+            directories: 0,
             done: Unpacked::default(),
-            symlinks: Vec::new(),
-            long_name: None,
-            long_link: None,
+            symlinks: BTreeSet::new(),
+            link_names: 0,
+            extensions: Extensions::default(),
         }
     }
 
-    fn run(mut self, reader: impl Read) -> Result<Unpacked, UnpackError> {
+    fn run<R: Read>(mut self, reader: io::Take<R>) -> Result<Unpacked, UnpackError> {
         let mut archive = tar::Archive::new(reader);
         let entries = archive.entries().map_err(UnpackError::Damaged)?.raw(true);
         for entry in entries {
             self.entry(&mut entry.map_err(UnpackError::Damaged)?)?;
+        }
+        // A cut between two entries looks like the end.
+        if archive.into_inner().limit() == 0 {
+            return Err(UnpackError::TooLarge {
+                what: "its contents",
+                limit: self.limits.bytes,
+            });
         }
         self.check_symlinks()?;
         Ok(self.done)
@@ -141,17 +154,10 @@ impl<'a> Unpacker<'a> {
             });
         }
         let kind = entry.header().entry_type();
-        if self.extension(kind, entry)? {
+        if self.extensions.take_in(kind, entry)? {
             return Ok(());
         }
-        let name = self
-            .long_name
-            .take()
-            .unwrap_or_else(|| entry.path_bytes().into_owned());
-        let link = self
-            .long_link
-            .take()
-            .or_else(|| entry.link_name_bytes().map(Into::into));
+        let (name, link) = self.extensions.names_of(entry);
         let refuse = |problem| UnpackError::Entry {
             name: printable(&name),
             problem,
@@ -167,6 +173,9 @@ impl<'a> Unpacker<'a> {
         }
         if is_resource_fork(&path) {
             return Ok(());
+        }
+        if self.lies_below_a_link(&path) {
+            return Err(refuse("it lies below a link"));
         }
         match kind {
             EntryType::Directory => self.directory(&path),
@@ -186,58 +195,48 @@ impl<'a> Unpacker<'a> {
                 let target = link.ok_or_else(|| refuse("it is a link to nowhere"))?;
                 let target = relative(Path::new(OsStr::from_bytes(&target))).map_err(refuse)?;
                 let target = target.ok_or_else(|| refuse("it is a link to a directory"))?;
+                if self.lies_below_a_link(&target) {
+                    return Err(refuse("it is a link to what lies below a link"));
+                }
                 self.hard_link(&path, &target)
             }
             _ => Err(refuse("it is neither a file, a directory nor a link")),
         }
     }
 
-    /// Takes headers that describe the next entry; whether this was one.
-    #[expect(
-        clippy::wildcard_enum_match_arm,
-        reason = "only extension headers are meant here"
-    )]
-    fn extension<R: Read>(
-        &mut self,
-        kind: EntryType,
-        entry: &mut tar::Entry<'_, R>,
-    ) -> Result<bool, UnpackError> {
-        match kind {
-            EntryType::GNULongName => {
-                self.long_name = Some(without_zeros(bounded(entry)?));
-            }
-            EntryType::GNULongLink => {
-                self.long_link = Some(without_zeros(bounded(entry)?));
-            }
-            EntryType::XHeader => {
-                let mut records = pax_records(&bounded(entry)?)
-                    .ok_or_else(|| UnpackError::Damaged(io::ErrorKind::InvalidData.into()))?;
-                if let Some(path) = records.remove(b"path".as_slice()) {
-                    self.long_name = Some(path);
-                }
-                if let Some(link) = records.remove(b"linkpath".as_slice()) {
-                    self.long_link = Some(link);
-                }
-                if records.contains_key(b"size".as_slice()) {
-                    let limit = self.limits.bytes;
-                    return Err(UnpackError::TooLarge {
-                        what: "single files",
-                        limit,
-                    });
-                }
-            }
-            EntryType::XGlobalHeader => {
-                bounded(entry)?;
-            }
-            _ => return Ok(false),
-        }
-        Ok(true)
+    /// Whether a symlink of this archive is among the parents of `path`.
+    fn lies_below_a_link(&self, path: &Path) -> bool {
+        !self.symlinks.is_empty()
+            && path
+                .ancestors()
+                .skip(1)
+                .any(|parent| self.symlinks.contains(parent))
     }
 
-    fn directory(&self, path: &Path) -> Result<(), UnpackError> {
-        self.target
-            .create_dir_all(path)
-            .map_err(|source| write_error(path, source))
+    /// Makes a directory and those above it; each counts, an entry can be deep.
+    fn directory(&mut self, path: &Path) -> Result<(), UnpackError> {
+        let made = self.target.create_dir(path);
+        let made = match (made, path.parent()) {
+            (Err(error), Some(parent))
+                if error.kind() == io::ErrorKind::NotFound && !parent.as_os_str().is_empty() =>
+            {
+                self.directory(parent)?;
+                self.target.create_dir(path)
+            }
+            (made, _) => made,
+        };
+        match made {
+            Ok(()) => self.directories += 1,
+            Err(_) if self.target.metadata(path).is_ok_and(|it| it.is_dir()) => {}
+            Err(source) => return Err(write_error(path, source)),
+        }
+        if self.directories > self.limits.entries {
+            return Err(UnpackError::TooLarge {
+                what: "directories",
+                limit: self.limits.entries,
+            });
+        }
+        Ok(())
     }
 
     fn file<R: Read>(
@@ -275,15 +274,30 @@ impl<'a> Unpacker<'a> {
     }
 
     fn symlink(&mut self, path: &Path, target: &Path) -> Result<(), UnpackError> {
+        self.link_names += path.as_os_str().len();
+        if self.link_names > Limits::LINK_NAMES {
+            return Err(UnpackError::TooLarge {
+                what: "the names of its links",
+                limit: Limits::LINK_NAMES as u64,
+            });
+        }
         self.make_room(path)?;
         self.target
             .symlink(target, path)
             .map_err(|source| write_error(path, source))?;
-        self.symlinks.push(path.to_owned());
+        self.symlinks.insert(path.to_owned());
         Ok(())
     }
 
-    fn hard_link(&self, path: &Path, target: &Path) -> Result<(), UnpackError> {
+    /// A second name of a symlink is one that may lead elsewhere from where it lies.
+    fn hard_link(&mut self, path: &Path, target: &Path) -> Result<(), UnpackError> {
+        let metadata = self.target.symlink_metadata(target);
+        if metadata.is_ok_and(|metadata| metadata.is_symlink()) {
+            return Err(UnpackError::Entry {
+                name: printable(path.as_os_str().as_bytes()),
+                problem: "it is a second name of a link",
+            });
+        }
         self.make_room(path)?;
         self.target
             .hard_link(target, self.target, path)
@@ -291,7 +305,7 @@ impl<'a> Unpacker<'a> {
     }
 
     /// Makes the parent directories of `path` and removes a file or link in its place.
-    fn make_room(&self, path: &Path) -> Result<(), UnpackError> {
+    fn make_room(&mut self, path: &Path) -> Result<(), UnpackError> {
         if let Some(parent) = path
             .parent()
             .filter(|parent| !parent.as_os_str().is_empty())
@@ -299,7 +313,10 @@ impl<'a> Unpacker<'a> {
             self.directory(parent)?;
         }
         match self.target.remove_file(path) {
-            Ok(()) => Ok(()),
+            Ok(()) => {
+                self.symlinks.remove(path);
+                Ok(())
+            }
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
             Err(source) => Err(write_error(path, source)),
         }
@@ -321,46 +338,6 @@ impl<'a> Unpacker<'a> {
         }
         Ok(())
     }
-}
-
-fn bounded<R: Read>(entry: &mut tar::Entry<'_, R>) -> Result<Vec<u8>, UnpackError> {
-    if entry.size() > Limits::EXTENSION {
-        return Err(UnpackError::TooLarge {
-            what: "its headers",
-            limit: Limits::EXTENSION,
-        });
-    }
-    let mut content = Vec::new();
-    entry
-        .read_to_end(&mut content)
-        .map_err(UnpackError::Damaged)?;
-    Ok(content)
-}
-
-fn without_zeros(mut content: Vec<u8>) -> Vec<u8> {
-    if let Some(end) = content.iter().position(|byte| *byte == 0) {
-        content.truncate(end);
-    }
-    content
-}
-
-/// `LENGTH KEY=VALUE\n` records; `None` if one is broken.
-fn pax_records(mut content: &[u8]) -> Option<BTreeMap<Vec<u8>, Vec<u8>>> {
-    let mut records = BTreeMap::new();
-    while !content.is_empty() {
-        let (key, value, rest) = pax_record(content)?;
-        records.insert(key.to_vec(), value.to_vec());
-        content = rest;
-    }
-    Some(records)
-}
-
-fn pax_record(content: &[u8]) -> Option<(&[u8], &[u8], &[u8])> {
-    let space = content.iter().position(|byte| *byte == b' ')?;
-    let length: usize = std::str::from_utf8(&content[..space]).ok()?.parse().ok()?;
-    let record = content.get(space + 1..length)?.strip_suffix(b"\n")?;
-    let equals = record.iter().position(|byte| *byte == b'=')?;
-    Some((&record[..equals], &record[equals + 1..], &content[length..]))
 }
 
 fn write_error(path: &Path, source: io::Error) -> UnpackError {
