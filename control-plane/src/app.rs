@@ -90,6 +90,8 @@ pub struct Signals {
     pub queue: Wake,
     /// A job may have become offerable, or a runner free.
     pub dispatch: Wake,
+    /// A run may have come to a gate.
+    pub gates: Wake,
     /// A log phase ended and can be compacted.
     pub logs: Wake,
 }
@@ -102,6 +104,8 @@ pub struct App {
     pub signer: Signer,
     pub clock: Clock,
     pub installation: Installation,
+    /// Evaluates policies in processes of their own.
+    pub policy_worker: policy::worker::Worker,
     pub signals: Signals,
 }
 

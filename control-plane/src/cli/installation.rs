@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use blob::{BlobStore, S3Settings};
 use db::Db;
+use policy::worker::Worker;
 use url::Url;
 use vault::InstallationKey;
 
@@ -89,8 +90,14 @@ pub(super) async fn open(
         keys: Keyring::new(keyring),
         clock,
         installation: installation(config, public_url),
+        policy_worker: policy_worker(),
         signals: Signals::default(),
     }))
+}
+
+/// A worker is this program once more, also when its file has been replaced by a newer one meanwhile.
+pub(super) fn policy_worker() -> Worker {
+    Worker::new("/proc/self/exe".into())
 }
 
 fn database_settings(config: &Config) -> db::Settings {

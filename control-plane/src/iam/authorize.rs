@@ -172,7 +172,10 @@ mod tests {
             let reading = verb.starts_with("read") || permission == Permission::TokensManageOwn;
             let secret = matches!(
                 permission,
-                Permission::PlansReadJson | Permission::StateVersionsRead | Permission::AuditRead
+                Permission::PlansReadJson
+                    | Permission::PolicyChecksReadInput
+                    | Permission::StateVersionsRead
+                    | Permission::AuditRead
             );
             let answer = authorize(&ctx, permission, Target::new("workspaces", "ws-1"));
             assert_eq!(answer.is_ok(), reading && !secret, "{permission}");

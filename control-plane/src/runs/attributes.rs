@@ -7,6 +7,7 @@ use domain::run::{RunSource, RunStatus};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::gates::{policy_check_id, task_stage_id};
 use super::machine::{self, force_cancel_at};
 use super::model::Run;
 use super::wait::WaitReason;
@@ -93,6 +94,7 @@ pub fn resource(
     position: i64,
 ) -> Resource<RunAttributes> {
     let request = run.request.clone();
+    let gates = run.state.gates;
     let actions = machine::Actions::of(&run.state, ctx.now());
     let attributes = RunAttributes {
         status: run.status(),
@@ -140,8 +142,16 @@ pub fn resource(
         .to_one("apply", "applies", Some(&run.apply_id))
         .to_one("created-by", "users", super::creator(run))
         .to_one::<&str>("cost-estimate", "cost-estimates", None)
-        .to_many::<&str>("policy-checks", "policy-checks", [])
-        .to_many::<&str>("task-stages", "task-stages", [])
+        .to_many(
+            "policy-checks",
+            "policy-checks",
+            gates.policy.then(|| policy_check_id(&run.id)),
+        )
+        .to_many(
+            "task-stages",
+            "task-stages",
+            gates.pre_plan.then(|| task_stage_id(&run.id)),
+        )
         .to_many::<&str>("run-events", "run-events", [])
         .to_many::<&str>("comments", "comments", [])
         .link("self", format!("/api/v2/runs/{}", run.id))
@@ -161,6 +171,6 @@ fn permissions(ctx: &Context, run: &Run) -> RunPermissions {
         can_discard: may(Permission::RunsApply),
         can_force_cancel: may(Permission::RunsForceCancel),
         can_force_execute: may(Permission::RunsApply),
-        can_override_policy_check: false,
+        can_override_policy_check: may(Permission::PolicyChecksOverride),
     }
 }

@@ -10,7 +10,7 @@ use serde_json::json;
 
 use super::configuration::{self, ConfigurationVersion};
 use super::error::RunError;
-use super::machine::RunState;
+use super::machine::{Gates, RunState};
 use super::model::{Run, RunRequest, RunVariable};
 use super::transition::wake_after;
 use super::{actor::ActorStamp, queue, store};
@@ -243,6 +243,7 @@ async fn build(
         auto_apply: request.auto_apply,
         allow_empty_apply: request.allow_empty_apply,
         needs_fetch,
+        gates: Gates::default(),
         has_changes: false,
         holds_workspace: false,
         state_uncertain: false,

@@ -26,6 +26,7 @@ pub struct RunState {
     pub allow_empty_apply: bool,
     /// The configuration has to be fetched first.
     pub needs_fetch: bool,
+    pub gates: Gates,
     pub has_changes: bool,
     pub holds_workspace: bool,
     /// An apply ended without a known state: held until it is recovered or a person resolves it.
@@ -33,6 +34,30 @@ pub struct RunState {
     pub cancel_requested_at: Option<Timestamp>,
     /// The apply's runner has been silent past its deadline.
     pub out_of_contact: bool,
+}
+
+/// What stands between a run and its next phase. Which policies are asked before the plan is settled
+/// when the run is made, because the CLI looks for that stage at once; the rest when its plan ends.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Gates {
+    /// Policies that see the run before its plan.
+    pub pre_plan: bool,
+    pub cost: bool,
+    /// Policies that see the plan.
+    pub policy: bool,
+    /// Somebody else has to approve, and has not yet.
+    pub approvals: bool,
+}
+
+/// What a policy check says of the run as a whole: its strictest verdict.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Judgement {
+    Passed,
+    /// It goes on only when somebody overrides.
+    SoftFailed,
+    HardFailed {
+        error: String,
+    },
 }
 
 /// What happened.
@@ -44,10 +69,15 @@ pub enum Event {
     FetchFailed {
         error: String,
     },
+    PrePlanJudged(Judgement),
+    /// Somebody let the run pass in spite of its policies, before the plan or after it.
+    Overridden,
     /// A runner has taken the plan.
     PlanStarted,
     PlanFinished {
         has_changes: bool,
+        /// What follows; [`Gates::pre_plan`] stays as it was.
+        gates: Gates,
     },
     PlanFailed {
         error: String,
@@ -56,6 +86,17 @@ pub enum Event {
     PlanCanceled,
     /// The plan's runner is gone; it is planned again.
     PlanLost,
+    CostEstimated {
+        /// A limit asks for an approval that was not asked for before.
+        needs_approval: bool,
+        /// The limit that ends the run.
+        blocked: Option<String>,
+    },
+    PlanJudged(Judgement),
+    /// Every approval that is asked for is there.
+    Approved,
+    /// An approval was taken back.
+    ApprovalMissing,
     /// Somebody said yes.
     Confirm,
     ApplyStarted,
@@ -83,6 +124,12 @@ pub enum Effect {
     TakeWorkspace,
     ReleaseWorkspace,
     Enqueue(JobKind),
+    CheckBeforePlan,
+    EstimateCost,
+    /// The policies will be asked, after the cost: clients look for the check as soon as the plan
+    /// has ended.
+    AnnouncePlanCheck,
+    CheckPlan,
     /// Ask the runner for one SIGINT.
     CancelJob,
     /// Ask the runner to freeze, check the state and kill.
@@ -112,6 +159,15 @@ pub struct Illegal {
 /// How long after a cancel a force-cancel is allowed.
 pub const FORCE_CANCEL_AFTER: TimeDelta = TimeDelta::seconds(10);
 
+mod onward;
+mod step;
+
+use onward::{
+    confirmed, cost_estimated, gates_passed, may_be_approved, plan_finished, plan_queued,
+    ready_to_plan, with_approvals,
+};
+use step::Step;
+
 use Effect as F;
 use PhaseStatus as P;
 use RunStatus as S;
@@ -126,20 +182,32 @@ pub fn step(run: &RunState, event: &Event, now: Timestamp) -> Result<Transition,
         (S::Pending, Event::Start) if run.needs_fetch => to(S::Fetching, P::Pending, P::Pending)
             .take()
             .with(F::Enqueue(JobKind::Fetch)),
-        (S::Pending, Event::Start) => to(S::PlanQueued, P::Queued, P::Pending)
-            .take()
-            .with(F::Enqueue(JobKind::Plan)),
-        (S::Fetching, Event::FetchFinished) => {
-            to(S::PlanQueued, P::Queued, P::Pending).with(F::Enqueue(JobKind::Plan))
-        }
+        (S::Pending, Event::Start) => ready_to_plan(run),
+        (S::Fetching, Event::FetchFinished) => ready_to_plan(run),
         (S::Fetching, Event::FetchFailed { error }) => {
             to(S::Errored, P::Unreachable, P::Unreachable)
                 .release()
                 .failed(error)
         }
 
+        (S::PrePlanRunning, Event::PrePlanJudged(Judgement::Passed))
+        | (S::PrePlanAwaitingDecision, Event::Overridden) => plan_queued(run),
+        (S::PrePlanRunning, Event::PrePlanJudged(Judgement::SoftFailed)) if run.plan_only => {
+            to(S::PolicySoftFailed, P::Unreachable, P::Unreachable).release()
+        }
+        (S::PrePlanRunning, Event::PrePlanJudged(Judgement::SoftFailed)) => {
+            to(S::PrePlanAwaitingDecision, P::Pending, P::Pending)
+        }
+        (S::PrePlanRunning, Event::PrePlanJudged(Judgement::HardFailed { error })) => {
+            to(S::Errored, P::Unreachable, P::Unreachable)
+                .release()
+                .failed(error)
+        }
+
         (S::PlanQueued, Event::PlanStarted) => to(S::Planning, P::Running, P::Pending),
-        (S::Planning, Event::PlanFinished { has_changes }) => plan_finished(run, *has_changes),
+        (S::Planning, Event::PlanFinished { has_changes, gates }) => {
+            plan_finished(run, *has_changes, *gates)
+        }
         (S::Planning, Event::PlanFailed { error }) => to(S::Errored, P::Errored, P::Unreachable)
             .release()
             .failed(error),
@@ -154,15 +222,51 @@ pub fn step(run: &RunState, event: &Event, now: Timestamp) -> Result<Transition,
             .with(F::AbandonJobs)
             .failed(error),
 
-        (S::Planned, Event::Confirm) => {
-            to(S::ApplyQueued, P::Finished, P::Queued).with(F::Enqueue(JobKind::Apply))
+        (
+            S::CostEstimating,
+            Event::CostEstimated {
+                blocked: Some(error),
+                ..
+            },
+        ) => to(S::Errored, P::Finished, P::Unreachable)
+            .release()
+            .failed(error),
+        (S::CostEstimating, Event::CostEstimated { needs_approval, .. }) => {
+            let approvals = run.gates.approvals || *needs_approval;
+            cost_estimated(&with_approvals(run, approvals))
+        }
+        (S::PolicyChecking, Event::PlanJudged(Judgement::Passed))
+        | (S::PolicyOverride, Event::Overridden) => gates_passed(run, S::PolicyChecked),
+        (S::PolicyChecking, Event::PlanJudged(Judgement::SoftFailed)) if run.plan_only => {
+            to(S::PolicySoftFailed, P::Finished, P::Unreachable).release()
+        }
+        (S::PolicyChecking, Event::PlanJudged(Judgement::SoftFailed)) => {
+            to(S::PolicyOverride, P::Finished, P::Pending)
+        }
+        (S::PolicyChecking, Event::PlanJudged(Judgement::HardFailed { error })) => {
+            to(S::Errored, P::Finished, P::Unreachable)
+                .release()
+                .failed(error)
+        }
+
+        (S::Planned | S::CostEstimated | S::PolicyChecked, Event::Confirm) => confirmed(run),
+        (S::Confirmed, Event::Approved) if run.gates.approvals && !run.save_plan => {
+            confirmed(&with_approvals(run, false))
+        }
+        (status, Event::Approved) if run.gates.approvals && may_be_approved(status) => {
+            Step::stay(&with_approvals(run, false))
+        }
+        (status, Event::ApprovalMissing) if !run.gates.approvals && may_be_approved(status) => {
+            Step::stay(&with_approvals(run, true))
         }
         (S::PlannedAndSaved, Event::Confirm) => to(S::Confirmed, P::Finished, P::Pending),
-        (S::Confirmed, Event::Start) => to(S::ApplyQueued, P::Finished, P::Queued)
-            .take()
-            .with(F::Enqueue(JobKind::Apply)),
+        (S::Confirmed, Event::Start) if run.save_plan && !run.gates.approvals => {
+            to(S::ApplyQueued, P::Finished, P::Queued)
+                .take()
+                .with(F::Enqueue(JobKind::Apply))
+        }
         (S::PlannedAndSaved | S::Confirmed, Event::PlanStale) => {
-            to(S::Discarded, P::Finished, P::Unreachable)
+            to(S::Discarded, P::Finished, P::Unreachable).release()
         }
 
         (S::ApplyQueued, Event::ApplyStarted) => to(S::Applying, P::Finished, P::Running),
@@ -183,6 +287,12 @@ pub fn step(run: &RunState, event: &Event, now: Timestamp) -> Result<Transition,
             to(S::Canceled, P::Canceled, P::Unreachable)
                 .release()
                 .with(F::AbandonJobs)
+        }
+        (S::PrePlanRunning, Event::Cancel) => {
+            to(S::Canceled, P::Canceled, P::Unreachable).release()
+        }
+        (S::CostEstimating | S::PolicyChecking, Event::Cancel) => {
+            to(S::Canceled, P::Finished, P::Unreachable).release()
         }
         (S::Confirmed | S::ApplyQueued, Event::Cancel) => to(S::Canceled, P::Finished, P::Canceled)
             .release()
@@ -207,7 +317,18 @@ pub fn step(run: &RunState, event: &Event, now: Timestamp) -> Result<Transition,
         }
 
         (S::Pending, Event::Discard) => to(S::Discarded, P::Unreachable, P::Unreachable).release(),
-        (S::Planned | S::PlannedAndSaved, Event::Discard) => {
+        (S::PrePlanAwaitingDecision, Event::Discard) => {
+            to(S::Discarded, P::Unreachable, P::Unreachable).release()
+        }
+        (
+            S::Planned
+            | S::CostEstimated
+            | S::PolicyOverride
+            | S::PolicyChecked
+            | S::PlannedAndSaved,
+            Event::Discard,
+        ) => to(S::Discarded, P::Finished, P::Unreachable).release(),
+        (S::Confirmed, Event::Discard) if run.gates.approvals => {
             to(S::Discarded, P::Finished, P::Unreachable).release()
         }
 
@@ -221,24 +342,6 @@ pub fn step(run: &RunState, event: &Event, now: Timestamp) -> Result<Transition,
     Ok(step.0)
 }
 
-/// Where a run goes when its plan is done and nothing stands in its way.
-fn plan_finished(run: &RunState, has_changes: bool) -> Step {
-    let next = RunState {
-        has_changes,
-        ..run.clone()
-    };
-    let to = |status, apply| Step::new(&next, status, P::Finished, apply);
-    if run.plan_only || !(has_changes || run.allow_empty_apply) {
-        to(S::PlannedAndFinished, P::Unreachable).release()
-    } else if run.save_plan {
-        to(S::PlannedAndSaved, P::Pending)
-    } else if run.auto_apply && run.cancel_requested_at.is_none() {
-        to(S::ApplyQueued, P::Queued).with(F::Enqueue(JobKind::Apply))
-    } else {
-        to(S::Planned, P::Pending)
-    }
-}
-
 /// From when on a force-cancel is allowed, if a cancel was asked for.
 pub fn force_cancel_at(run: &RunState) -> Option<Timestamp> {
     run.cancel_requested_at
@@ -250,77 +353,6 @@ fn force_allowed(run: &RunState, now: Timestamp) -> bool {
     force_cancel_at(run).is_some_and(|at| now >= at)
 }
 
-/// A transition while it is put together.
-struct Step(Transition);
-
-impl Step {
-    fn new(run: &RunState, status: RunStatus, plan: PhaseStatus, apply: PhaseStatus) -> Self {
-        let next = RunState {
-            status,
-            plan,
-            apply,
-            out_of_contact: false,
-            ..run.clone()
-        };
-        Self(Transition {
-            next,
-            effects: Vec::new(),
-            error: None,
-        })
-    }
-
-    fn stay(run: &RunState) -> Self {
-        Self(Transition {
-            next: run.clone(),
-            effects: Vec::new(),
-            error: None,
-        })
-    }
-
-    fn with(mut self, effect: Effect) -> Self {
-        self.0.effects.push(effect);
-        self
-    }
-
-    /// Takes the workspace, unless this run never changes it or will do so only when confirmed.
-    fn take(mut self) -> Self {
-        let parks = self.0.next.save_plan && self.0.next.status != S::ApplyQueued;
-        if !self.0.next.plan_only && !parks && !self.0.next.holds_workspace {
-            self.0.next.holds_workspace = true;
-            self.0.effects.push(F::TakeWorkspace);
-        }
-        self
-    }
-
-    fn release(mut self) -> Self {
-        if self.0.next.holds_workspace {
-            self.0.next.holds_workspace = false;
-            self.0.effects.push(F::ReleaseWorkspace);
-        }
-        self
-    }
-
-    fn uncertain(mut self) -> Self {
-        self.0.next.state_uncertain = true;
-        self
-    }
-
-    fn resolved(mut self) -> Self {
-        self.0.next.state_uncertain = false;
-        self
-    }
-
-    fn canceling(mut self, now: Timestamp) -> Self {
-        self.0.next.cancel_requested_at = Some(now);
-        self
-    }
-
-    fn failed(mut self, error: &str) -> Self {
-        self.0.error = Some(error.to_owned());
-        self
-    }
-}
-
 impl Event {
     /// The event's word in histories and messages.
     pub fn name(&self) -> &'static str {
@@ -328,11 +360,17 @@ impl Event {
             Self::Start => "start",
             Self::FetchFinished => "fetch-finished",
             Self::FetchFailed { .. } => "fetch-failed",
+            Self::PrePlanJudged(_) => "pre-plan-judged",
+            Self::Overridden => "override",
             Self::PlanStarted => "plan-started",
             Self::PlanFinished { .. } => "plan-finished",
             Self::PlanFailed { .. } => "plan-failed",
             Self::PlanCanceled => "plan-canceled",
             Self::PlanLost => "plan-lost",
+            Self::CostEstimated { .. } => "cost-estimated",
+            Self::PlanJudged(_) => "plan-judged",
+            Self::Approved => "approved",
+            Self::ApprovalMissing => "approval-missing",
             Self::Confirm => "confirm",
             Self::ApplyStarted => "apply-started",
             Self::ApplyFinished => "apply-finished",

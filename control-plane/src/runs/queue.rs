@@ -73,7 +73,7 @@ enum Turn {
 fn turn(run: &Run, free: bool) -> Turn {
     let changes_state = match run.status() {
         RunStatus::Pending => !run.state.plan_only && !run.state.save_plan,
-        RunStatus::Confirmed => true,
+        RunStatus::Confirmed if run.state.save_plan && !run.state.gates.approvals => true,
         // Everything else that is unfinished has started; whether it holds the workspace shows
         // in the workspace's lock.
         _ => {

@@ -6,7 +6,7 @@ use domain::permission::Permission;
 
 use super::error::RunError;
 use super::model::{Run, RunEvent, RunFilter};
-use super::store;
+use super::{artefact_store, store};
 use crate::app::App;
 use crate::context::{Context, Tenant};
 use crate::http::page::{Page, Paged};
@@ -176,10 +176,10 @@ pub(crate) async fn attach_artefact(
     blob: &BlobId,
 ) -> Result<()> {
     let artefact = match kind {
-        "plan-archive" => store::Artefact::Archive,
-        "plan-json" => store::Artefact::Json,
-        "plan-json-redacted" => store::Artefact::Redacted,
-        "provider-schemas" => store::Artefact::Schemas,
+        "plan-archive" => artefact_store::Artefact::Archive,
+        "plan-json" => artefact_store::Artefact::Json,
+        "plan-json-redacted" => artefact_store::Artefact::Redacted,
+        "provider-schemas" => artefact_store::Artefact::Schemas,
         _ => {
             return Err(RunError::Invalid {
                 pointer: "kind".to_owned(),
@@ -187,7 +187,7 @@ pub(crate) async fn attach_artefact(
             });
         }
     };
-    store::set_artefact(tx, tenant, run, artefact, blob).await?;
+    artefact_store::set_artefact(tx, tenant, run, artefact, blob).await?;
     crate::objects::own(tx, tenant, blob).await?;
     Ok(())
 }

@@ -11,7 +11,7 @@ use domain::ids::{
 use domain::run::{PhaseStatus, RunSource, RunStatus};
 
 use super::actor::ActorStamp;
-use super::machine::RunState;
+use super::machine::{Gates, RunState};
 use super::model::{ApplyResult, PlanResult, Run, RunEvent, RunFilter, RunRequest};
 use crate::clock::Timestamp;
 use crate::context::Tenant;
@@ -21,7 +21,8 @@ type Result<T> = std::result::Result<T, db::Error>;
 
 const SELECT: &str = "SELECT r.id, r.account_id, r.environment_id, r.workspace_id,
         r.configuration_version_id, r.plan_id, r.apply_id, r.number, r.version, r.status,
-        r.plan_status, r.apply_status, r.holds_workspace, r.request, r.plan_only, r.source,
+        r.plan_status, r.apply_status, r.pre_plan_gate, r.cost_gate, r.policy_gate,
+        r.approvals_outstanding, r.holds_workspace, r.request, r.plan_only, r.source,
         r.plan_result, r.apply_result, r.error, r.state_uncertain, r.cancel_requested_at,
         r.timestamps, r.plan_archive_blob_id, r.plan_json_blob_id, r.plan_redacted_blob_id,
         r.created_by_kind, r.created_by_id, r.created_by_name, r.created_at,
@@ -43,6 +44,10 @@ struct Row {
     status: RunStatus,
     plan_status: PhaseStatus,
     apply_status: PhaseStatus,
+    pre_plan_gate: bool,
+    cost_gate: bool,
+    policy_gate: bool,
+    approvals_outstanding: bool,
     holds_workspace: bool,
     #[sqlx(json)]
     request: RunRequest,
@@ -78,6 +83,12 @@ impl From<Row> for Run {
             auto_apply: row.request.auto_apply,
             allow_empty_apply: row.request.allow_empty_apply,
             needs_fetch: row.request.needs_fetch,
+            gates: Gates {
+                pre_plan: row.pre_plan_gate,
+                cost: row.cost_gate,
+                policy: row.policy_gate,
+                approvals: row.approvals_outstanding,
+            },
             has_changes: row
                 .plan_result
                 .as_ref()
@@ -126,9 +137,9 @@ pub(super) async fn insert(
             configuration_version_id, plan_id, apply_id, number, version, status, plan_status,
             apply_status, holds_workspace, request, sealed_variables, plan_only, source,
             state_uncertain, timestamps, created_by_kind, created_by_id, created_by_name,
-            created_at, changed_at)
+            created_at, changed_at, pre_plan_gate)
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18,
-            $19, $20, $21, $22, $23, $24)",
+            $19, $20, $21, $22, $23, $24, $25)",
     )
     .bind(&run.id)
     .bind(tenant.account())
@@ -154,6 +165,7 @@ pub(super) async fn insert(
     .bind(&run.created_by_name)
     .bind(run.created_at)
     .bind(run.created_at)
+    .bind(run.state.gates.pre_plan)
     .execute()
     .await?;
     Ok(())
@@ -312,7 +324,8 @@ pub(super) async fn save(
             "UPDATE runs SET status = $3, plan_status = $4, apply_status = $5,
                 holds_workspace = $6, plan_result = $7, apply_result = $8, error = $9,
                 state_uncertain = $10, cancel_requested_at = $11, timestamps = $12,
-                changed_at = $13, version = version + 1
+                changed_at = $13, cost_gate = $15, policy_gate = $16,
+                approvals_outstanding = $17, gate_claimed_until = NULL, version = version + 1
              WHERE account_id = $1 AND id = $2 AND version = $14",
         )
         .bind(tenant.account())
@@ -329,48 +342,12 @@ pub(super) async fn save(
         .bind(Json(&run.timestamps))
         .bind(now)
         .bind(run.version)
+        .bind(run.state.gates.cost)
+        .bind(run.state.gates.policy)
+        .bind(run.state.gates.approvals)
         .execute()
         .await?;
     Ok(rows == 1)
-}
-
-/// Which artefact of a plan a blob is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Artefact {
-    Archive,
-    Json,
-    Redacted,
-    Schemas,
-}
-
-pub(super) async fn set_artefact(
-    conn: &mut Conn,
-    tenant: &Tenant,
-    id: &RunId,
-    artefact: Artefact,
-    blob: &BlobId,
-) -> Result<()> {
-    let sql = match artefact {
-        Artefact::Archive => {
-            "UPDATE runs SET plan_archive_blob_id = $3 WHERE account_id = $1 AND id = $2"
-        }
-        Artefact::Json => {
-            "UPDATE runs SET plan_json_blob_id = $3 WHERE account_id = $1 AND id = $2"
-        }
-        Artefact::Redacted => {
-            "UPDATE runs SET plan_redacted_blob_id = $3 WHERE account_id = $1 AND id = $2"
-        }
-        Artefact::Schemas => {
-            "UPDATE runs SET plan_schemas_blob_id = $3 WHERE account_id = $1 AND id = $2"
-        }
-    };
-    conn.query(sql)
-        .bind(tenant.account())
-        .bind(id)
-        .bind(blob)
-        .execute()
-        .await?;
-    Ok(())
 }
 
 pub(super) async fn sealed_variables(

@@ -2,11 +2,13 @@
 
 use chrono::TimeDelta;
 use domain::job::JobKind;
+use domain::policy::PolicyStage;
 use domain::run::{Phase, RunStatus};
 use domain::workspace::LockKind;
 
 use super::actor::ActorStamp;
 use super::error::RunError;
+use super::gates;
 use super::jobs;
 use super::logs;
 use super::machine::{Effect, Event, Transition, step};
@@ -66,6 +68,9 @@ pub async fn transition(
     for effect in effects {
         perform(app, tx, ctx, run, effect).await?;
     }
+    if after.is_final() && before != after {
+        gates::end(tx, &tenant, &run.id, after).await?;
+    }
     end_logs(tx, &tenant, run).await?;
     tx.notify(CHANGED);
     Ok(())
@@ -115,6 +120,13 @@ async fn perform(
             let workspace = workspace_of(tx, &tenant, run).await?;
             jobs::enqueue(tx, ctx, run, &workspace, kind, 1).await?;
             app.signals.dispatch.wake();
+        }
+        Effect::AnnouncePlanCheck => {
+            let stage = PolicyStage::PostPlan;
+            gates::announce(tx, &tenant, &run.id, stage, ctx.now()).await?;
+        }
+        Effect::CheckBeforePlan | Effect::EstimateCost | Effect::CheckPlan => {
+            app.signals.gates.wake();
         }
         Effect::CancelJob => jobs::direct(tx, &tenant, &run.id, jobs::Directive::Cancel).await?,
         Effect::ForceCancelJob => {

@@ -68,7 +68,21 @@ pub async fn wait_of(app: &App, run: &Run) -> Result<(Option<WaitReason>, i64), 
             let limit = app.installation.limits.jobs_per_account();
             waiting_for_runner(&mut conn, &tenant, run, limit).await
         }
-        RunStatus::Planned => Ok((
+        RunStatus::PrePlanRunning | RunStatus::PolicyChecking => {
+            Ok((reason("policy-check", "its policies are being asked"), 0))
+        }
+        RunStatus::CostEstimating => Ok((
+            reason("cost-estimate", "what the plan costs is being estimated"),
+            0,
+        )),
+        RunStatus::PrePlanAwaitingDecision | RunStatus::PolicyOverride => Ok((
+            reason(
+                "policy-override",
+                "a policy objects; somebody who may has to override it, or the run is discarded",
+            ),
+            0,
+        )),
+        RunStatus::Planned | RunStatus::CostEstimated | RunStatus::PolicyChecked => Ok((
             reason(
                 "confirmation",
                 "the plan is ready; somebody has to confirm or discard it",

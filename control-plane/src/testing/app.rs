@@ -1,6 +1,7 @@
 //! The control plane of one test.
 
 use std::ops::Deref;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use axum::Router;
@@ -137,6 +138,14 @@ fn assemble(db: Db, clock: Clock, blobs: BlobStore) -> App {
             limits: Limits::default(),
             timing: Timing::default(),
         },
+        policy_worker: policy::worker::Worker::new(server_program()),
         signals: Signals::default(),
     }
+}
+
+/// The server's binary, which `cargo xtask test` builds before any test: it is its own policy
+/// worker, and a test's program can't be one.
+fn server_program() -> PathBuf {
+    let test = std::env::current_exe().unwrap();
+    test.ancestors().nth(2).unwrap().join("terrane")
 }

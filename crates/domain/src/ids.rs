@@ -60,6 +60,17 @@ macro_rules! ids {
                 pub fn as_str(&self) -> &str {
                     &self.0
                 }
+
+                /// What follows the prefix and its dash.
+                pub fn body(&self) -> &str {
+                    &self.0[$prefix.len() + 1..]
+                }
+
+                /// The id of what there is once beside the thing that `body` belongs to: a run's
+                /// check, its cost estimate. It needs no look-up.
+                pub fn beside(body: &str) -> Self {
+                    Self(format!(concat!($prefix, "-{}"), body))
+                }
             }
 
             impl TryFrom<String> for $name {
@@ -128,6 +139,14 @@ ids! {
     JobId = "job";
     RunnerId = "runner";
     RunnerPoolId = "apool";
+    PolicyCheckId = "polchk";
+    /// The checks of a run before its plan.
+    TaskStageId = "ts";
+    PolicyEvaluationId = "poleval";
+    /// What one group's policies say in an evaluation.
+    PolicySetOutcomeId = "psout";
+    /// One policy's word in a check.
+    PolicyResultId = "polres";
     AuditId = "aud";
     BlobId = "blob";
     /// One HTTP request, or one unit of background work.

@@ -8,6 +8,7 @@ mod column;
 pub mod ids;
 pub mod job;
 pub mod permission;
+pub mod policy;
 pub mod run;
 mod secret;
 mod text_enum;

@@ -31,6 +31,10 @@ text_enum! {
         RunsCancel = "runs:cancel",
         RunsForceCancel = "runs:force-cancel",
         RunsResolve = "runs:resolve",
+        /// Letting a run pass in spite of a soft failure.
+        PolicyChecksOverride = "policy-checks:override",
+        /// The sanitised input of a run's policies, for writing tests.
+        PolicyChecksReadInput = "policy-checks:read-input",
         /// The JSON plan with sensitive values in clear.
         PlansReadJson = "plans:read-json",
         StateVersionsRead = "state-versions:read",

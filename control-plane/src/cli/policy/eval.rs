@@ -8,7 +8,8 @@ use ::policy::{Effect, GroupSource, Outcome, Problem, Verdict};
 use clap::Args;
 use serde_json::{Map, Value, json};
 
-use super::{DialectOption, files, now, worker};
+use super::super::installation::policy_worker;
+use super::{DialectOption, files, now};
 use crate::cli::failure::Failure;
 use crate::cli::say;
 
@@ -51,7 +52,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
         parameters: object(arguments.parameters.as_deref())?,
     };
     let input = files::read(&arguments.input)?;
-    let evaluated = worker()?
+    let evaluated = policy_worker()
         .evaluate(source, input.as_bytes(), now())
         .map_err(|error| Failure::failed("no verdict", error))?;
     if arguments.json {

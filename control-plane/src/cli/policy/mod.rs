@@ -7,10 +7,8 @@ mod eval;
 mod files;
 mod test;
 
-use std::path::PathBuf;
 use std::process::ExitCode;
 
-use ::policy::worker::Worker;
 use ::policy::{Circumstances, Dialect};
 use clap::{Args, Subcommand};
 
@@ -44,13 +42,6 @@ pub(super) fn run(arguments: Arguments) -> Result<ExitCode, Failure> {
         Command::Test(arguments) => test::run(&arguments),
         Command::Eval(arguments) => eval::run(&arguments),
     }
-}
-
-/// A worker is this program once more.
-fn worker() -> Result<Worker, Failure> {
-    let program: PathBuf = std::env::current_exe()
-        .map_err(|error| Failure::failed("this program can't find itself", error))?;
-    Ok(Worker::new(program))
 }
 
 /// The time that policies are told.

@@ -7,7 +7,8 @@ use ::policy::suite::{TestOutcome, UnitReport, units};
 use ::policy::{Problem, Severity};
 use clap::Args;
 
-use super::{DialectOption, files, now, worker};
+use super::super::installation::policy_worker;
+use super::{DialectOption, files, now};
 use crate::cli::failure::Failure;
 use crate::cli::say;
 
@@ -24,7 +25,7 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
-    let worker = worker()?;
+    let worker = policy_worker();
     let common = match &arguments.common {
         Some(directory) => files::below(directory)?,
         None => Vec::new(),

@@ -9,7 +9,7 @@ use crate::app::App;
 use crate::context::{Actor, Context, Tenant};
 use crate::runs::configuration;
 use crate::runs::error::RunError;
-use crate::runs::machine::Event;
+use crate::runs::machine::{Event, Gates};
 use crate::runs::model::{ApplyResult, PlanResult, Run};
 use crate::runs::queue;
 use crate::runs::transition::{transition, wake_after};
@@ -136,7 +136,10 @@ async fn take(
                 .plan_result
                 .as_ref()
                 .is_some_and(|plan| plan.has_changes);
-            Event::PlanFinished { has_changes }
+            Event::PlanFinished {
+                has_changes,
+                gates: Gates::default(),
+            }
         }
         (JobKind::Plan, Outcome::Canceled) if run.state.cancel_requested_at.is_some() => {
             Event::PlanCanceled
