@@ -14,7 +14,7 @@ use super::body::MAX_JSON;
 use super::error::ApiError;
 use super::{discovery, headers, patience};
 use crate::app::App;
-use crate::{iam, runners, runs, state, tenancy, variables, workspaces};
+use crate::{approvals, iam, runners, runs, state, tenancy, variables, workspaces};
 
 /// Every documented route, for the router and for the OpenAPI document.
 pub fn api() -> OpenApiRouter<Arc<App>> {
@@ -26,6 +26,7 @@ pub fn api() -> OpenApiRouter<Arc<App>> {
         .merge(state::api::routes())
         .merge(variables::api::routes())
         .merge(runners::api::routes())
+        .merge(approvals::api::routes())
         .merge(runs::api::routes());
     OpenApiRouter::new()
         .merge(discovery::root_routes())

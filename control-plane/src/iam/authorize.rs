@@ -120,7 +120,9 @@ pub fn authorize(
     }
 }
 
-fn role_allows(role: Role, permission: Permission) -> bool {
+/// Whether a member with this role may do `permission`: for deciding about somebody who is not the
+/// caller, as when approvals are counted.
+pub fn role_allows(role: Role, permission: Permission) -> bool {
     match role {
         Role::Admin => true,
         Role::Reader => is_reading(permission),
@@ -140,6 +142,8 @@ fn is_reading(permission: Permission) -> bool {
             | Permission::RunsRead
             | Permission::StateVersionsReadOutputs
             | Permission::UsersRead
+            | Permission::TeamsRead
+            | Permission::ApprovalRulesRead
             | Permission::TokensManageOwn
             | Permission::RunnerPoolsRead
     )

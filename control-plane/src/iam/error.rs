@@ -13,6 +13,10 @@ pub enum IamError {
     Invalid { field: &'static str, detail: String },
     #[error("a user named {username:?} exists already; choose another name")]
     UsernameTaken { username: String },
+    #[error("Name has already been taken")]
+    TeamNameTaken,
+    #[error("an approval rule names this team; change or delete the rule first")]
+    TeamInUse,
     #[error("this installation has its first account already; sign in as one of its users")]
     AlreadySetUp,
     #[error("the first environment can't be made: {detail}")]
@@ -40,6 +44,8 @@ impl Problem for IamError {
             Self::Denied(denied) => denied.code(),
             Self::Invalid { .. } => "iam.invalid",
             Self::UsernameTaken { .. } => "iam.username-taken",
+            Self::TeamNameTaken => "iam.team-name-taken",
+            Self::TeamInUse => "iam.team-in-use",
             Self::AlreadySetUp => "iam.already-set-up",
             Self::FirstEnvironment { .. } => "iam.first-environment",
             Self::Fault(fault) => fault.code(),
@@ -50,10 +56,11 @@ impl Problem for IamError {
         match self {
             Self::NotFound => Kind::NotFound,
             Self::Denied(denied) => denied.kind(),
-            Self::Invalid { .. } | Self::UsernameTaken { .. } | Self::FirstEnvironment { .. } => {
-                Kind::Invalid
-            }
-            Self::AlreadySetUp => Kind::Conflict,
+            Self::Invalid { .. }
+            | Self::UsernameTaken { .. }
+            | Self::TeamNameTaken
+            | Self::FirstEnvironment { .. } => Kind::Invalid,
+            Self::AlreadySetUp | Self::TeamInUse => Kind::Conflict,
             Self::Fault(fault) => fault.kind(),
         }
     }
@@ -62,9 +69,11 @@ impl Problem for IamError {
         match self {
             Self::Invalid { field, .. } => Some(field),
             Self::UsernameTaken { .. } => Some("/data/attributes/username"),
+            Self::TeamNameTaken => Some("/data/attributes/name"),
             Self::NotFound
             | Self::Denied(_)
             | Self::AlreadySetUp
+            | Self::TeamInUse
             | Self::FirstEnvironment { .. }
             | Self::Fault(_) => None,
         }

@@ -1,7 +1,7 @@
 //! Identity and access: who a token belongs to, and what its owner may do.
 //!
 //! Decides: whether an actor may do something to an object ([`authorize`], the one door every use
-//! case passes), users, tokens and signing in. Leaves to others: what the objects are. Roles are two
+//! case passes), users, teams, tokens and signing in. Leaves to others: what the objects are. Roles are two
 //! for now; finer ones are sets of the same permissions behind the same door.
 
 pub mod api;
@@ -17,12 +17,13 @@ mod run_tokens;
 mod secret_token;
 mod service;
 mod store;
+pub mod teams;
 #[cfg(test)]
 mod tests;
 
 pub use attributes::{TokenAttributes, token as token_resource};
 pub use authenticate::authenticate;
-pub use authorize::{Authorized, Denied, Target, authorize};
+pub use authorize::{Authorized, Denied, Target, authorize, role_allows};
 pub use bootstrap::{BootstrapInput, Bootstrapped, bootstrap, bootstrap_in};
 pub use error::IamError;
 pub use model::{ApiToken, Member, NewToken, NewUser};

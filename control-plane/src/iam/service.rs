@@ -56,6 +56,18 @@ pub(super) async fn find_member(
     Ok(store::find_member(conn, tenant, id).await?)
 }
 
+/// Those of `ids` that are members of the account, for use cases that have authorised otherwise.
+///
+/// # Errors
+/// The database's own.
+pub async fn find_members(
+    conn: &mut db::Conn,
+    tenant: &Tenant,
+    ids: &[UserId],
+) -> std::result::Result<Vec<Member>, db::Error> {
+    store::find_members(conn, tenant, ids).await
+}
+
 /// All members of the caller's account, by name.
 pub async fn list_users(app: &App, ctx: &Context) -> Result<Vec<Member>> {
     authorize(

@@ -131,6 +131,24 @@ pub(super) async fn list_members(conn: &mut Conn, tenant: &Tenant) -> Result<Vec
         .await
 }
 
+/// Those of `ids` that are members of the account.
+pub(super) async fn find_members(
+    conn: &mut Conn,
+    tenant: &Tenant,
+    ids: &[UserId],
+) -> Result<Vec<Member>> {
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    conn.build(MEMBER)
+        .push("WHERE m.account_id = ")
+        .bind(tenant.account())
+        .push_in(" AND u.id IN (", ids)
+        .finish()
+        .fetch_all()
+        .await
+}
+
 pub(super) async fn set_password(
     conn: &mut Conn,
     id: &UserId,

@@ -16,8 +16,9 @@ use super::create::{self as creation, NewRun};
 use super::error::RunError;
 use super::model::{Run, RunEvent, RunFilter, RunVariable};
 use super::service;
-use super::{phase_attributes, wait};
+use super::{approval_service, phase_attributes, wait};
 use crate::app::App;
+use crate::approvals;
 use crate::clock::Timestamp;
 use crate::context::Context;
 use crate::http::body::Body;
@@ -41,6 +42,7 @@ pub fn routes() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(task_stages))
         .routes(routes!(policy_checks))
         .merge(super::action_api::routes())
+        .merge(super::approval_api::routes())
         .merge(super::plan_api::routes())
         .merge(super::apply_api::routes())
         .merge(super::configuration::api::routes())
@@ -152,7 +154,19 @@ type One = Document<Resource<RunAttributes>>;
 
 async fn document(app: &App, ctx: &Context, run: &Run) -> ApiResult<One> {
     let (why, position) = wait::wait_of(app, run).await?;
-    Ok(Document::of(resource(ctx, run, why, position)))
+    let mut resource = resource(ctx, run, why, position);
+    if !run.state.plan_only {
+        let tenant = ctx.tenant();
+        let mut conn = app.db.acquire().await.map_err(RunError::from)?;
+        let standing = approval_service::standing(&mut conn, &tenant, run, None).await?;
+        let given = approvals::given(&mut conn, &tenant, &run.id)
+            .await
+            .map_err(RunError::from)?;
+        resource.attributes.approvals = Some(standing.into());
+        let ids = given.iter().map(|it| &it.id);
+        resource = resource.to_many("approvals", "run-approvals", ids);
+    }
+    Ok(Document::of(resource))
 }
 
 /// Makes a run.
@@ -243,7 +257,7 @@ fn filter_of(query: &Query) -> RunFilter {
     }
 }
 
-/// Lists carry no wait reasons: each would cost queries of its own.
+/// Lists carry neither wait reasons nor approvals: each would cost queries of its own.
 fn page_of(
     ctx: &Context,
     page: Page,

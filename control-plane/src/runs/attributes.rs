@@ -7,6 +7,7 @@ use domain::run::{RunSource, RunStatus};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::approval_api::ApprovalsSummary;
 use super::gates::{policy_check_id, task_stage_id};
 use super::machine::{self, force_cancel_at};
 use super::model::Run;
@@ -70,6 +71,9 @@ pub struct RunAttributes {
     pub position_in_queue: i64,
     /// What it waits for, if it does.
     pub wait_reason: Option<WaitReason>,
+    /// Which approvals it needs and has. Not in lists, and not of dry runs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub approvals: Option<ApprovalsSummary>,
     /// Why it failed, in a sentence.
     pub error_message: Option<String>,
     /// An apply ended without a known state.
@@ -124,6 +128,7 @@ pub fn resource(
         status_timestamps: run.timestamps.clone(),
         position_in_queue: position,
         wait_reason: wait,
+        approvals: None,
         error_message: run.error.clone(),
         state_uncertain: run.state.state_uncertain,
         canceled_at: run.state.cancel_requested_at,

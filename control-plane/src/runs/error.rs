@@ -1,6 +1,7 @@
 //! What can go wrong with a run, its configuration, its jobs and logs.
 
 use super::machine::Illegal;
+use crate::approvals::ApprovalError;
 use crate::iam::Denied;
 use crate::objects::ObjectError;
 use crate::problem::{Fault, Kind, Problem};
@@ -31,6 +32,8 @@ pub enum RunError {
     StaleEpoch,
     #[error("a log chunk begins at {got}, but the log ends at {expected}")]
     LogGap { expected: i64, got: i64 },
+    #[error(transparent)]
+    Approval(#[from] ApprovalError),
     #[error(transparent)]
     Workspace(#[from] WorkspaceError),
     #[error(transparent)]
@@ -85,6 +88,7 @@ impl Problem for RunError {
             Self::BadArchive { .. } => "configurations.bad-archive",
             Self::StaleEpoch => "jobs.stale-epoch",
             Self::LogGap { .. } => "jobs.log-gap",
+            Self::Approval(error) => error.code(),
             Self::Workspace(error) => error.code(),
             Self::Object(error) => error.code(),
             Self::State(error) => error.code(),
@@ -104,6 +108,7 @@ impl Problem for RunError {
             | Self::AlreadyUploaded
             | Self::StaleEpoch
             | Self::LogGap { .. } => Kind::Conflict,
+            Self::Approval(error) => error.kind(),
             Self::Workspace(error) => error.kind(),
             Self::Object(error) => error.kind(),
             Self::State(error) => error.kind(),
@@ -115,6 +120,9 @@ impl Problem for RunError {
         if let Self::Workspace(error) = self {
             return error.pointer();
         }
+        if let Self::Approval(error) = self {
+            return error.pointer();
+        }
         if let Self::Invalid { pointer, .. } = self {
             Some(pointer)
         } else {
@@ -124,6 +132,9 @@ impl Problem for RunError {
 
     fn denied(&self) -> Option<&Denied> {
         if let Self::Workspace(error) = self {
+            return error.denied();
+        }
+        if let Self::Approval(error) = self {
             return error.denied();
         }
         if let Self::Denied(denied) = self {

@@ -9,6 +9,9 @@ mod actions;
 mod actor;
 pub mod api;
 mod apply_api;
+mod approval_api;
+mod approval_service;
+mod approval_store;
 mod artefact_store;
 mod attributes;
 pub mod configuration;
@@ -29,6 +32,7 @@ mod transition;
 mod wait;
 
 pub use actions::{Action, act, force_execute};
+pub use approval_service::standing as approval_standing;
 pub use create::{NewRun, create, create_for_upload, variables_of};
 pub use error::RunError;
 pub use model::{ApplyResult, PlanResult, Run, RunRequest, RunVariable, Unrecorded};

@@ -6,6 +6,7 @@ use domain::workspace::LockKind;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::approval_service;
 use super::error::RunError;
 use super::jobs;
 use super::model::Run;
@@ -40,6 +41,12 @@ fn reason(code: &'static str, detail: impl Into<String>) -> Option<WaitReason> {
 pub async fn wait_of(app: &App, run: &Run) -> Result<(Option<WaitReason>, i64), RunError> {
     let tenant = Tenant::of_row(&run.account_id);
     let mut conn = app.db.acquire().await?;
+    if run.status() == RunStatus::Confirmed {
+        let standing = approval_service::standing(&mut conn, &tenant, run, None).await?;
+        if standing.outstanding {
+            return Ok((reason("approval", standing.text), 0));
+        }
+    }
     match run.status() {
         RunStatus::Pending | RunStatus::Confirmed => {
             let workspace = workspaces::find(&mut conn, &tenant, &run.workspace_id).await?;

@@ -168,6 +168,26 @@ impl Scene {
             .expect(200)
             .id();
         let runner = app.runner(&team.tenant, &pool).await;
+        let team_of_people = app
+            .post(format!(
+                "/api/v2/organizations/{}/teams",
+                team.environment.name
+            ))
+            .by(&team.admin)
+            .attributes("teams", json!({ "name": "sre" }))
+            .await
+            .expect(200)
+            .id();
+        let rule = app
+            .post(format!(
+                "/api/v2/workspaces/{}/approval-rules",
+                team.workspace.id
+            ))
+            .by(&team.admin)
+            .attributes("approval-rules", json!({ "count": 2 }))
+            .await
+            .expect(201)
+            .id();
         let (state, output) = state(app, &team).await;
         let parameters = BTreeMap::from([
             ("organization", team.environment.name.clone()),
@@ -181,6 +201,9 @@ impl Scene {
             // The user in question is the administrator; so is the token's owner.
             ("user_id", team.admin.id.to_string()),
             ("token_id", token),
+            ("username", team.reader.username.clone()),
+            ("team_id", team_of_people),
+            ("approval_rule_id", rule),
             ("run_id", run.id.to_string()),
             ("plan_id", run.plan.to_string()),
             ("apply_id", run.apply.to_string()),

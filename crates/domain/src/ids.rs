@@ -134,6 +134,9 @@ ids! {
     StateOutputId = "wsout";
     UserId = "user";
     TokenId = "at";
+    TeamId = "team";
+    ApprovalRuleId = "aprule";
+    ApprovalId = "appr";
     SessionId = "sess";
     TagBindingId = "tb";
     JobId = "job";

@@ -4,6 +4,7 @@
 //! database; the runner never turns it on, so that it links no database driver.
 
 pub mod access;
+pub mod approval;
 mod column;
 pub mod ids;
 pub mod job;
