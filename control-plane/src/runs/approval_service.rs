@@ -11,9 +11,11 @@ use serde_json::json;
 use super::actor::ActorStamp;
 use super::approval_store;
 use super::error::RunError;
+use super::machine::{Event, step};
 use super::model::Run;
 use super::service::{self, authorize_run};
-use super::store;
+use super::transition::{transition, wake_after};
+use super::{queue, store};
 use crate::app::App;
 use crate::approvals::{self, Approval, ApprovalError, RunFacts, Standing};
 use crate::audit;
@@ -61,6 +63,30 @@ pub async fn standing(
             .map(String::from),
     );
     Ok(approvals::standing(conn, tenant, &facts(run, &authors)).await?)
+}
+
+/// Tells the run machine when the approvals have become complete, or are so no longer. `tx` must hold
+/// the workspace's row.
+///
+/// # Errors
+/// As [`transition`].
+pub(super) async fn settle(
+    app: &App,
+    tx: &mut db::Tx,
+    ctx: &Context,
+    run: &mut Run,
+    confirming: Option<&Context>,
+) -> Result<()> {
+    let standing = standing(tx, &ctx.tenant(), run, confirming).await?;
+    let event = match (run.state.gates.approvals, standing.outstanding) {
+        (true, false) => Event::Approved,
+        (false, true) => Event::ApprovalMissing,
+        (true, true) | (false, false) => return Ok(()),
+    };
+    if step(&run.state, &event, ctx.now()).is_err() {
+        return Ok(());
+    }
+    transition(app, tx, ctx, run, &event, Some(&standing.text)).await
 }
 
 /// # Errors
@@ -127,6 +153,15 @@ async fn note(
     Ok(())
 }
 
+/// Ends a use case that has changed the approvals of a run: it may go on at once.
+async fn settled(app: &App, mut tx: db::Tx, ctx: &Context, mut run: Run) -> Result<()> {
+    settle(app, &mut tx, ctx, &mut run, None).await?;
+    queue::start_ready(app, &mut tx, ctx, &run.workspace_id).await?;
+    tx.commit().await?;
+    wake_after(app, &run);
+    Ok(())
+}
+
 /// Approves a run in the caller's name.
 ///
 /// # Errors
@@ -161,7 +196,7 @@ pub(super) async fn approve(
     note(&mut tx, ctx, &run, "approve", comment).await?;
     let detail = json!({ "comment": approval.comment, "approval": approval.id });
     audit::record(&mut tx, ctx, &proof, "run.approve", detail).await?;
-    tx.commit().await?;
+    settled(app, tx, ctx, run).await?;
     Ok(approval)
 }
 
@@ -179,6 +214,5 @@ pub(super) async fn withdraw(app: &App, ctx: &Context, id: &RunId) -> Result<()>
     check_open(&run)?;
     note(&mut tx, ctx, &run, "withdraw-approval", None).await?;
     audit::record(&mut tx, ctx, &proof, "run.withdraw-approval", json!({})).await?;
-    tx.commit().await?;
-    Ok(())
+    settled(app, tx, ctx, run).await
 }

@@ -7,6 +7,7 @@
 use domain::ids::WorkspaceId;
 use domain::run::RunStatus;
 
+use super::approval_service;
 use super::error::RunError;
 use super::machine::Event;
 use super::model::Run;
@@ -42,6 +43,10 @@ pub async fn start_ready(
         {
             transition(app, tx, &system, &mut run, &Event::PlanStale, Some(&reason)).await?;
             continue;
+        }
+        if run.status() == RunStatus::Confirmed && run.state.gates.approvals {
+            // What it waited for may no longer be asked for, or by another team.
+            approval_service::settle(app, tx, &system, &mut run, None).await?;
         }
         match turn(&run, free) {
             Turn::Start { takes } => {

@@ -7,6 +7,7 @@ use domain::run::{Phase, RunStatus};
 use domain::workspace::LockKind;
 
 use super::actor::ActorStamp;
+use super::approval_service;
 use super::error::RunError;
 use super::gates;
 use super::jobs;
@@ -177,6 +178,9 @@ pub async fn advance(
     let mut run = store::find(&mut tx, &tenant, &run.id)
         .await?
         .ok_or(RunError::NotFound)?;
+    if *event == Event::Confirm {
+        approval_service::settle(app, &mut tx, ctx, &mut run, Some(ctx)).await?;
+    }
     transition(app, &mut tx, ctx, &mut run, event, comment).await?;
     if run.status().is_final() {
         queue::start_ready(app, &mut tx, ctx, &run.workspace_id).await?;

@@ -41,11 +41,9 @@ fn reason(code: &'static str, detail: impl Into<String>) -> Option<WaitReason> {
 pub async fn wait_of(app: &App, run: &Run) -> Result<(Option<WaitReason>, i64), RunError> {
     let tenant = Tenant::of_row(&run.account_id);
     let mut conn = app.db.acquire().await?;
-    if run.status() == RunStatus::Confirmed {
+    if run.status() == RunStatus::Confirmed && run.state.gates.approvals {
         let standing = approval_service::standing(&mut conn, &tenant, run, None).await?;
-        if standing.outstanding {
-            return Ok((reason("approval", standing.text), 0));
-        }
+        return Ok((reason("approval", standing.text), 0));
     }
     match run.status() {
         RunStatus::Pending | RunStatus::Confirmed => {

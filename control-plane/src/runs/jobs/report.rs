@@ -11,8 +11,8 @@ use crate::runs::configuration;
 use crate::runs::error::RunError;
 use crate::runs::machine::{Event, Gates};
 use crate::runs::model::{ApplyResult, PlanResult, Run};
-use crate::runs::queue;
 use crate::runs::transition::{transition, wake_after};
+use crate::runs::{approval_standing, queue};
 use crate::workspaces;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -136,9 +136,13 @@ async fn take(
                 .plan_result
                 .as_ref()
                 .is_some_and(|plan| plan.has_changes);
+            let standing = approval_standing(tx, &ctx.tenant(), run, None).await?;
             Event::PlanFinished {
                 has_changes,
-                gates: Gates::default(),
+                gates: Gates {
+                    approvals: standing.outstanding,
+                    ..Gates::default()
+                },
             }
         }
         (JobKind::Plan, Outcome::Canceled) if run.state.cancel_requested_at.is_some() => {

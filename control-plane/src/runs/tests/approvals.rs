@@ -101,6 +101,111 @@ testkit::both_databases! { crate::schema::MIGRATOR;
         }
     }
 
+    async fn a_confirmed_run_waits_and_the_last_approval_queues_its_apply(db: Db) {
+        let app = TestApp::new(db);
+        let team = app.team().await;
+        rule(&app, &team, json!({ "count": 2 })).await;
+        let run = planned(&app, &team, &team.admin).await;
+        let action = format!("/api/v2/runs/{run}/actions/apply");
+        app.post(&action).by(&team.admin).await.expect(202);
+        let waiting = read(&app, &team, &run).await;
+        assert_eq!(waiting.attribute("status"), "confirmed");
+        assert_eq!(waiting.attribute("wait-reason"),
+            json!({ "code": "approval", "detail": "waits for 2 approvals (0 given)" }));
+        assert_eq!(waiting.attribute("actions")["is-discardable"], true);
+        let (one, two) = (
+            app.user(&team.account, Role::Admin).await,
+            app.user(&team.account, Role::Admin).await,
+        );
+        approve(&app, &run, &one).await.expect(201);
+        assert_eq!(read(&app, &team, &run).await.attribute("status"), "confirmed");
+        approve(&app, &run, &two).await.expect(201);
+        let queued = read(&app, &team, &run).await;
+        assert_eq!(queued.attribute("status"), "apply_queued");
+        assert_eq!(queued.attribute("approvals")["outstanding"], false);
+        let late = app.delete(path(&run)).by(&two).await.expect(409);
+        assert_eq!(late.code(), "approvals.not-open");
+    }
+
+    async fn approved_before_it_is_confirmed_it_does_not_wait(db: Db) {
+        let app = TestApp::new(db);
+        let team = app.team().await;
+        rule(&app, &team, json!({ "count": 1 })).await;
+        let run = planned(&app, &team, &team.admin).await;
+        let colleague = app.user(&team.account, Role::Admin).await;
+        approve(&app, &run, &colleague).await.expect(201);
+        let action = format!("/api/v2/runs/{run}/actions/apply");
+        app.post(&action).by(&team.admin).await.expect(202);
+        assert_eq!(read(&app, &team, &run).await.attribute("status"), "apply_queued");
+    }
+
+    async fn who_approved_and_then_confirms_does_not_count_any_more(db: Db) {
+        let app = TestApp::new(db);
+        let team = app.team().await;
+        rule(&app, &team, json!({ "count": 1 })).await;
+        let run = planned(&app, &team, &team.admin).await;
+        let colleague = app.user(&team.account, Role::Admin).await;
+        approve(&app, &run, &colleague).await.expect(201);
+        let action = format!("/api/v2/runs/{run}/actions/apply");
+        app.post(&action).by(&colleague).await.expect(202);
+        let waiting = read(&app, &team, &run).await;
+        assert_eq!(waiting.attribute("status"), "confirmed");
+        let third = app.user(&team.account, Role::Admin).await;
+        approve(&app, &run, &third).await.expect(201);
+        assert_eq!(read(&app, &team, &run).await.attribute("status"), "apply_queued");
+    }
+
+    async fn an_approval_taken_back_is_missing_again(db: Db) {
+        let app = TestApp::new(db);
+        let team = app.team().await;
+        rule(&app, &team, json!({ "count": 1 })).await;
+        let run = planned(&app, &team, &team.admin).await;
+        let colleague = app.user(&team.account, Role::Admin).await;
+        approve(&app, &run, &colleague).await.expect(201);
+        app.delete(path(&run)).by(&colleague).await.expect(204);
+        let action = format!("/api/v2/runs/{run}/actions/apply");
+        app.post(&action).by(&team.admin).await.expect(202);
+        assert_eq!(read(&app, &team, &run).await.attribute("status"), "confirmed");
+    }
+
+    async fn a_waiting_run_is_discarded_and_one_whose_rule_is_gone_goes_on(db: Db) {
+        let app = TestApp::new(db);
+        let team = app.team().await;
+        rule(&app, &team, json!({ "count": 1 })).await;
+        let rules = format!("/api/v2/workspaces/{}/approval-rules", team.workspace.id);
+        let id = app.get(&rules).by(&team.admin).await.expect(200).data()[0]["id"]
+            .as_str().unwrap().to_owned();
+        let thrown = planned(&app, &team, &team.admin).await;
+        app.post(format!("/api/v2/runs/{thrown}/actions/apply")).by(&team.admin).await.expect(202);
+        app.post(format!("/api/v2/runs/{thrown}/actions/discard")).by(&team.admin)
+            .await.expect(202);
+        assert_eq!(read(&app, &team, &thrown).await.attribute("status"), "discarded");
+
+        let run = planned(&app, &team, &team.admin).await;
+        app.post(format!("/api/v2/runs/{run}/actions/apply")).by(&team.admin).await.expect(202);
+        crate::runs::queue::pass(&app).await.unwrap();
+        assert_eq!(read(&app, &team, &run).await.attribute("status"), "confirmed");
+        app.delete(format!("/api/v2/approval-rules/{id}")).by(&team.admin).await.expect(204);
+        crate::runs::queue::pass(&app).await.unwrap();
+        assert_eq!(read(&app, &team, &run).await.attribute("status"), "apply_queued");
+    }
+
+    async fn two_who_approve_at_once_are_both_counted(db: Db) {
+        let app = TestApp::new(db);
+        let team = app.team().await;
+        rule(&app, &team, json!({ "count": 2 })).await;
+        let run = planned(&app, &team, &team.admin).await;
+        app.post(format!("/api/v2/runs/{run}/actions/apply")).by(&team.admin).await.expect(202);
+        let (one, two) = (
+            app.user(&team.account, Role::Admin).await,
+            app.user(&team.account, Role::Admin).await,
+        );
+        let (first, second) = tokio::join!(approve(&app, &run, &one), approve(&app, &run, &two));
+        first.expect(201);
+        second.expect(201);
+        assert_eq!(read(&app, &team, &run).await.attribute("status"), "apply_queued");
+    }
+
     async fn a_comment_is_bounded(db: Db) {
         let app = TestApp::new(db);
         let team = app.team().await;
@@ -148,10 +253,14 @@ async fn rule(app: &TestApp, team: &Team, attributes: Value) {
     .expect(201);
 }
 
+async fn read(app: &TestApp, team: &Team, run: &str) -> Answer {
+    let call = app.get(format!("/api/v2/runs/{run}")).by(&team.reader);
+    call.await.expect(200)
+}
+
 /// The run's attribute `approvals`.
 async fn attribute(app: &TestApp, team: &Team, run: &str) -> Value {
-    let read = app.get(format!("/api/v2/runs/{run}")).by(&team.reader);
-    read.await.expect(200).attribute("approvals")
+    read(app, team, run).await.attribute("approvals")
 }
 
 async fn set(app: &TestApp, run: &str, status: &str, apply: &str) {
