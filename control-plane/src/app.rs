@@ -94,6 +94,8 @@ pub struct Signals {
     pub gates: Wake,
     /// A log phase ended and can be compacted.
     pub logs: Wake,
+    /// A policy group may have something to check.
+    pub policies: Wake,
 }
 
 /// Everything a use case may reach. Cloned by reference only.

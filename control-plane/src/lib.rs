@@ -1,13 +1,14 @@
 //! The control plane: state, runs, queue, gates and the API in front of them.
 //!
 //! Domain slices, each of which may call those before it; what must flow the other way is an event:
-//! audit < tenancy < iam < workspaces < variables < state < runners < approvals < runs. Beside them stand the
-//! composition root ([`app`]), the caller's [`context`], and the edges ([`http`], [`rpc`]). Around all
-//! that lies the shell: the commands ([`cli`]), the [`config`], the listeners ([`serve`]) and the
-//! owner of all tasks ([`supervise`]).
+//! audit < tenancy < iam < workspaces < variables < state < runners < policies < approvals < runs.
+//! Beside them stand the composition root ([`app`]), the caller's [`context`], and the edges
+//! ([`http`], [`rpc`]). Around all that lies the shell: the commands ([`cli`]), the [`config`], the
+//! listeners ([`serve`]) and the owner of all tasks ([`supervise`]).
 
 pub mod app;
 pub mod approvals;
+mod archive;
 pub mod audit;
 pub mod backup;
 pub mod cli;
@@ -17,6 +18,7 @@ pub mod context;
 pub mod http;
 pub mod iam;
 pub mod objects;
+pub mod policies;
 pub mod problem;
 pub mod rpc;
 pub mod runners;

@@ -13,6 +13,7 @@ use crate::app::App;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::http;
+use crate::policies;
 use crate::rpc::{Gateway, GatewaySettings};
 use crate::serve::{
     CertificateFiles, ConnectionMetrics, Health, Listener, ListenerLimits, LiveCertificate, Probe,
@@ -26,6 +27,8 @@ use crate::supervise::{
 const CERTIFICATE_PERIOD: Duration = Duration::from_secs(30);
 /// How often the gateway gets a new certificate; each is good for months.
 const GATEWAY_CERTIFICATE_PERIOD: Duration = Duration::from_secs(24 * 3600);
+/// How often is looked for revisions of policies that wait without anybody having said so.
+const POLICY_PERIOD: Duration = Duration::from_secs(30);
 /// From the end of the patience to the end of the process.
 const LAST_WORD: Duration = Duration::from_secs(5);
 
@@ -90,6 +93,7 @@ impl Process {
         renew_gateway_certificate(&tasks, &gateway, gateway_names(config), app.clock.clone());
         gateway_metrics::register(&self.registry, &gateway.handle())?;
         gateway.start(&tasks, api.clone());
+        check_policies(&tasks, app);
         let routes = believe_proxies(api, config.server.trusted_proxies.clone());
         let scheme = scheme(config, &tasks).await?;
         for (name, listener, scheme) in std::iter::once(("http.public", self.public, scheme))
@@ -146,6 +150,14 @@ fn renew_gateway_certificate(tasks: &Tasks, gateway: &Gateway, names: Vec<String
             async move { renewed }
         },
     );
+}
+
+fn check_policies(tasks: &Tasks, app: &Arc<App>) {
+    let (wake, app) = (app.signals.policies.clone(), Arc::clone(app));
+    tasks.reconciler("policies.check", POLICY_PERIOD, wake, move || {
+        let app = Arc::clone(&app);
+        async move { policies::check_waiting(&app).await }
+    });
 }
 
 /// `HOST[:PORT]` without its port.

@@ -14,7 +14,7 @@ use super::body::MAX_JSON;
 use super::error::ApiError;
 use super::{discovery, headers, patience};
 use crate::app::App;
-use crate::{approvals, iam, runners, runs, state, tenancy, variables, workspaces};
+use crate::{approvals, iam, policies, runners, runs, state, tenancy, variables, workspaces};
 
 /// Every documented route, for the router and for the OpenAPI document.
 pub fn api() -> OpenApiRouter<Arc<App>> {
@@ -27,11 +27,13 @@ pub fn api() -> OpenApiRouter<Arc<App>> {
         .merge(variables::api::routes())
         .merge(runners::api::routes())
         .merge(approvals::api::routes())
+        .merge(policies::api::routes())
         .merge(runs::api::routes());
     OpenApiRouter::new()
         .merge(discovery::root_routes())
         .merge(iam::login::routes())
         .merge(state::api::signed_routes())
+        .merge(policies::api::signed_routes())
         .merge(runs::api::signed_routes())
         .nest("/api/v2", v2)
 }

@@ -22,6 +22,7 @@ pub enum Purpose {
     DownloadJsonState,
     PlanLog,
     ApplyLog,
+    UploadPolicies,
 }
 
 impl Purpose {
@@ -35,6 +36,7 @@ impl Purpose {
             Self::DownloadJsonState => "json-state",
             Self::PlanLog => "plan-log",
             Self::ApplyLog => "apply-log",
+            Self::UploadPolicies => "policy-upload",
         }
     }
 }

@@ -146,6 +146,7 @@ fn is_reading(permission: Permission) -> bool {
             | Permission::ApprovalRulesRead
             | Permission::TokensManageOwn
             | Permission::RunnerPoolsRead
+            | Permission::PolicyGroupsRead
     )
 }
 

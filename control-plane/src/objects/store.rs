@@ -147,7 +147,8 @@ pub(super) const DISOWN: &str = "UPDATE blobs SET orphan_since = $1
         EXCEPT SELECT plan_blob_id FROM policy_inputs
         EXCEPT SELECT blob_id FROM logs
         EXCEPT SELECT blob_id FROM state_versions
-        EXCEPT SELECT json_blob_id FROM state_versions)";
+        EXCEPT SELECT json_blob_id FROM state_versions
+        EXCEPT SELECT blob_id FROM policy_revisions)";
 
 pub(super) async fn disown_unreferenced(conn: &mut Conn, now: Timestamp) -> Result<u64> {
     conn.query(DISOWN).bind(now).execute().await

@@ -449,6 +449,18 @@ pub async fn find_project(
     Ok(found.filter(|project| project.environment_id == *environment))
 }
 
+/// Whether the account has this project, in whichever environment.
+///
+/// # Errors
+/// The database's own.
+pub async fn project_exists(
+    conn: &mut db::Conn,
+    tenant: &Tenant,
+    id: &ProjectId,
+) -> std::result::Result<bool, db::Error> {
+    Ok(store::find_project(conn, tenant, id).await?.is_some())
+}
+
 /// Whether the account has this runner pool; it stays until `tx` ends.
 ///
 /// # Errors

@@ -189,6 +189,7 @@ impl Scene {
             .expect(201)
             .id();
         let (state, output) = state(app, &team).await;
+        let policies = policies(app, &team).await;
         let parameters = BTreeMap::from([
             ("organization", team.environment.name.clone()),
             ("name", team.workspace.name.clone()),
@@ -215,6 +216,7 @@ impl Scene {
             ("expires", "0".to_owned()),
             ("signature", "x".repeat(43)),
         ]);
+        let parameters = parameters.into_iter().chain(policies).collect();
         Self {
             team,
             foreign: foreign.clone(),
@@ -289,6 +291,38 @@ async fn state(app: &TestApp, team: &Team) -> (String, String) {
         .expect(200);
     let output = outputs.data()[0]["id"].as_str().unwrap().to_owned();
     (made, output)
+}
+
+/// A policy group that is bound to nothing, and what belongs to it.
+async fn policies(app: &TestApp, team: &Team) -> BTreeMap<&'static str, String> {
+    let make = async |path: &str, kind: &str, attributes: Value| {
+        let call = app.post(path).by(&team.admin);
+        call.attributes(kind, attributes).await.expect(201).id()
+    };
+    let named = json!({ "name": "spare" });
+    let group = make("/api/v2/policy-groups", "policy-groups", named).await;
+    let path = format!("/api/v2/policy-groups/{group}/revisions");
+    let revision = app.post(path).by(&team.admin).await.expect(201).id();
+    let path = format!("/api/v2/policy-sets/{group}/parameters");
+    let parameter = make(&path, "vars", json!({ "key": "a", "value": "b" })).await;
+    let path = format!("/api/v2/organizations/{}/policies", team.environment.name);
+    let query = "data.terraform.policies.spare.deny";
+    let single = json!({ "name": "spare", "kind": "opa", "query": query });
+    let single = make(&path, "policies", single).await;
+    let path = "/api/v2/policy-data-documents";
+    let body = json!({ "name": "spare", "body": {} });
+    let document = make(path, "policy-data-documents", body).await;
+    BTreeMap::from([
+        ("policy_group_id", group.clone()),
+        ("policy_set_id", group),
+        ("policy_revision_id", revision.clone()),
+        ("policy_set_version_id", revision),
+        ("policy_id", single),
+        ("list", "workspaces".to_owned()),
+        ("parameter_id", parameter),
+        ("data_document_id", document),
+        ("environment_id", team.environment.id.to_string()),
+    ])
 }
 
 async fn observe(

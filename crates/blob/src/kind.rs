@@ -22,10 +22,12 @@ pub enum BlobKind {
     Log,
     /// Terraform's JSON lines of a finished phase.
     JsonLog,
+    /// The archive of a policy group's revision.
+    Policies,
 }
 
 impl BlobKind {
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::State,
         Self::QuarantinedState,
         Self::Configuration,
@@ -34,6 +36,7 @@ impl BlobKind {
         Self::WorkingDirectory,
         Self::Log,
         Self::JsonLog,
+        Self::Policies,
     ];
 
     pub const fn as_str(self) -> &'static str {
@@ -46,6 +49,7 @@ impl BlobKind {
             Self::WorkingDirectory => "working-directory",
             Self::Log => "log",
             Self::JsonLog => "json-log",
+            Self::Policies => "policies",
         }
     }
 }

@@ -152,6 +152,11 @@ ids! {
     PolicyResultId = "polres";
     AuditId = "aud";
     BlobId = "blob";
+    PolicyGroupId = "polset";
+    PolicyRevisionId = "polsetver";
+    PolicyId = "pol";
+    PolicyParameterId = "polpar";
+    PolicyDocumentId = "poldoc";
     /// One HTTP request, or one unit of background work.
     RequestId = "req";
 }

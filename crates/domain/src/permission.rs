@@ -52,6 +52,10 @@ text_enum! {
         TokensManageOwn = "tokens:manage-own",
         RunnerPoolsRead = "runner-pools:read",
         RunnerPoolsManage = "runner-pools:manage",
+        PolicyGroupsRead = "policy-groups:read",
+        PolicyGroupsCreate = "policy-groups:create",
+        PolicyGroupsUpdate = "policy-groups:update",
+        PolicyGroupsDelete = "policy-groups:delete",
         AuditRead = "audit:read",
     }
 }

@@ -1,4 +1,4 @@
-//! The words of policy checks: when policies are asked, and what came of it.
+//! The words of policies: when they are asked, where they come from, and what came of them.
 
 use crate::text_enum::text_enum;
 
@@ -28,5 +28,32 @@ text_enum! {
         Canceled = "canceled",
         /// The run ended before it was asked.
         Unreachable = "unreachable",
+    }
+}
+
+text_enum! {
+    /// Where the files of a policy group come from.
+    pub enum PolicySource {
+        /// Archives that somebody uploads.
+        Upload = "upload",
+        /// A repository that a runner fetches.
+        Repository = "repository",
+        /// Policies that were uploaded one by one.
+        Policies = "policies",
+    }
+}
+
+text_enum! {
+    /// How far a revision of a policy group is.
+    pub enum RevisionStatus {
+        /// Announced; its archive is not here yet.
+        Pending = "pending",
+        /// A runner brings its archive.
+        Fetching = "fetching",
+        Checking = "checking",
+        Good = "good",
+        /// It can be read, but its own tests fail: it is not used.
+        FailingTests = "failing-tests",
+        Errored = "errored",
     }
 }

@@ -6,6 +6,7 @@
 //! * [`suite`] runs tests of policies.
 //! * [`worker::Worker`] does all of this in a process that can be stopped whatever a policy does.
 //!   That is what everything outside of tests uses.
+//! * [`tree`] finds the files of a group in a repository.
 //! * [`input`] makes the document that policies see of a plan and a run.
 //!
 //! Nothing here reads a clock, a file or the network; the time is an argument
@@ -20,6 +21,7 @@ mod manifest;
 mod problem;
 mod rego;
 pub mod suite;
+pub mod tree;
 mod verdict;
 pub mod worker;
 

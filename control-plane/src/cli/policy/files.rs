@@ -4,6 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use ::policy::SourceFile;
+use ::policy::tree::is_wanted;
 
 use crate::cli::failure::Failure;
 
@@ -61,12 +62,6 @@ fn collect(
         }
     }
     Ok(())
-}
-
-fn is_wanted(name: &str) -> bool {
-    [".rego", ".json", ".yaml", ".yml", ".hcl"]
-        .iter()
-        .any(|ending| name.ends_with(ending))
 }
 
 /// Reads one file as text.

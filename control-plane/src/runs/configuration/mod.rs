@@ -2,7 +2,6 @@
 //! repeated and audited.
 
 pub mod api;
-mod archive;
 mod model;
 mod service;
 mod store;

@@ -8,11 +8,9 @@ use domain::workspace::ConfigurationStatus as Status;
 use serde_json::json;
 use tokio::io::AsyncRead;
 
-use super::archive;
 use super::model::{ConfigurationVersion, Fetched};
 use super::store;
 use crate::app::App;
-use crate::audit;
 use crate::clock::Timestamp;
 use crate::context::{Actor, Context, Tenant};
 use crate::http::page::{Page, Paged};
@@ -21,6 +19,7 @@ use crate::objects::{self, Object, Stored};
 use crate::runs::error::RunError;
 use crate::runs::model::Run;
 use crate::workspaces::{self, GitSource, Workspace, WorkspaceKey};
+use crate::{archive, audit};
 
 type Result<T> = std::result::Result<T, RunError>;
 

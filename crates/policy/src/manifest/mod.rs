@@ -38,7 +38,9 @@ impl Enforcement {
         }
     }
 
-    fn parse(name: &str) -> Option<Self> {
+    /// The level of that name.
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
         [
             Self::HardMandatory,
             Self::SoftMandatory,

@@ -1,11 +1,11 @@
-//! Looks through an uploaded archive before a runner ever sees it: a gzip-compressed tar of regular
-//! files, directories and links that stay inside (TFE contract, section 4.1). Runners unpack it
+//! Looks through an uploaded archive before anybody uses it: a gzip-compressed tar of regular files,
+//! directories and links that stay inside (TFE contract, section 4.1). Runners unpack configurations
 //! defensively all the same; here a bad one is refused while its uploader is still there to read why.
-
 //!
 //! Raw headers are read, with the names of extension headers put together here: the library would
 //! take names of any length into memory, which compress a thousandfold.
 
+use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::io::Read;
 use std::os::unix::ffi::OsStrExt;
@@ -25,7 +25,84 @@ const MAX_EXTENSION: u64 = 1 << 20;
 ///
 /// # Errors
 /// One sentence that names the entry and the reason.
-pub(super) fn check(archive: impl Read) -> Result<(), String> {
+pub(crate) fn check(archive: impl Read) -> Result<(), String> {
+    walk(archive, |_, _, _| Ok(()))
+}
+
+/// How much of an archive's content is taken into memory.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Bounds {
+    pub(crate) files: usize,
+    /// Of one file, in bytes.
+    pub(crate) file: u64,
+    /// Of all files together, in bytes.
+    pub(crate) total: u64,
+}
+
+/// Reads an archive and takes the regular files that are wanted by their paths into memory. Links
+/// are not followed.
+///
+/// # Errors
+/// As [`check`], and when there is more than the bounds allow, or a file that is no text.
+pub(crate) fn texts(
+    archive: impl Read,
+    bounds: Bounds,
+    wanted: impl Fn(&str) -> bool,
+) -> Result<BTreeMap<String, String>, String> {
+    let mut found = BTreeMap::new();
+    let mut total = 0;
+    walk(archive, |path, size, content| {
+        let Some(path) = inner(path).filter(|path| wanted(path)) else {
+            return Ok(());
+        };
+        if size > bounds.file {
+            return Err(format!("{path} is larger than {} bytes", bounds.file));
+        }
+        total += size;
+        if total > bounds.total {
+            return Err(format!(
+                "its policies, tests and data are larger than {} bytes together",
+                bounds.total
+            ));
+        }
+        let mut text = Vec::new();
+        content
+            .take(bounds.file)
+            .read_to_end(&mut text)
+            .map_err(|error| unreadable(&error))?;
+        let text = String::from_utf8(text).map_err(|_| format!("{path} is not UTF-8 text"))?;
+        found.insert(path, text);
+        if found.len() > bounds.files {
+            return Err(format!(
+                "it has more than {} policies, tests and data files",
+                bounds.files
+            ));
+        }
+        Ok(())
+    })?;
+    Ok(found)
+}
+
+/// The path with `/` and without detours; none for one that isn't text.
+fn inner(path: &Path) -> Option<String> {
+    let mut parts = Vec::new();
+    for component in path.components() {
+        match component {
+            Component::Normal(part) => parts.push(part.to_str()?),
+            Component::ParentDir => {
+                parts.pop();
+            }
+            Component::CurDir | Component::RootDir | Component::Prefix(_) => {}
+        }
+    }
+    Some(parts.join("/"))
+}
+
+/// Shows each regular file: its path, its size and its content.
+fn walk(
+    archive: impl Read,
+    mut file: impl FnMut(&Path, u64, &mut dyn Read) -> Result<(), String>,
+) -> Result<(), String> {
     let mut tar = tar::Archive::new(MultiGzDecoder::new(archive).take(MAX_UNPACKED));
     let entries = tar.entries().map_err(|error| unreadable(&error))?;
     let mut count = 0;
@@ -36,8 +113,11 @@ pub(super) fn check(archive: impl Read) -> Result<(), String> {
         if count > MAX_ENTRIES {
             return Err(format!("it has more than {MAX_ENTRIES} entries"));
         }
-        if !names.take_in(&mut entry)? {
-            check_entry(&entry, std::mem::take(&mut names))?;
+        if !names.take_in(&mut entry)?
+            && let Some(path) = check_entry(&entry, std::mem::take(&mut names))?
+        {
+            let size = entry.size();
+            file(Path::new(OsStr::from_bytes(&path)), size, &mut entry)?;
         }
     }
     if tar.into_inner().limit() == 0 {
@@ -99,25 +179,30 @@ impl Names {
     }
 }
 
+/// Refuses what an archive must not hold. Gives the path of a regular file.
 #[expect(
     clippy::wildcard_enum_match_arm,
     reason = "what is not known to be harmless is refused, also what a later tar adds"
 )]
-fn check_entry<R: Read>(entry: &tar::Entry<'_, R>, names: Names) -> Result<(), String> {
-    let path = names
+fn check_entry<R: Read>(
+    entry: &tar::Entry<'_, R>,
+    names: Names,
+) -> Result<Option<Vec<u8>>, String> {
+    let bytes = names
         .path
         .unwrap_or_else(|| entry.path_bytes().into_owned());
-    if path.len() > MAX_PATH {
+    if bytes.len() > MAX_PATH {
         return Err(format!("an entry's path is longer than {MAX_PATH} bytes"));
     }
-    let path = Path::new(OsStr::from_bytes(&path));
+    let path = Path::new(OsStr::from_bytes(&bytes));
     let shown = path.display();
     if leaves(path, 0) {
         return Err(format!("{shown} lies outside the archive"));
     }
     let kind = entry.header().entry_type();
     let depth = match kind {
-        EntryType::Regular | EntryType::Continuous | EntryType::Directory => return Ok(()),
+        EntryType::Regular | EntryType::Continuous => return Ok(Some(bytes)),
+        EntryType::Directory => return Ok(None),
         EntryType::Symlink => path
             .components()
             .filter(|it| matches!(it, Component::Normal(_)))
@@ -134,7 +219,7 @@ fn check_entry<R: Read>(entry: &tar::Entry<'_, R>, names: Names) -> Result<(), S
     if target.is_none_or(|target| leaves(Path::new(OsStr::from_bytes(&target)), depth)) {
         return Err(format!("the link {shown} points outside the archive"));
     }
-    Ok(())
+    Ok(None)
 }
 
 /// Whether `path`, taken from `depth` directories below the root, leaves it.
@@ -213,6 +298,44 @@ mod tests {
         ] {
             let error = check(one(name, kind, link).as_slice()).unwrap_err();
             assert!(error.contains("outside"), "{name}: {error}");
+        }
+    }
+
+    #[test]
+    fn wanted_texts_are_taken_and_bounded() {
+        let with = |name: &str, content: &[u8]| {
+            archive(|tar| {
+                let mut header = raw(name, tar::EntryType::Regular, "");
+                header.set_size(content.len() as u64);
+                header.set_cksum();
+                tar.append(&header, content).unwrap();
+                tar.append(
+                    &raw("b.rego", tar::EntryType::Symlink, "a.rego"),
+                    std::io::empty(),
+                )
+                .unwrap();
+            })
+        };
+        let bounds = Bounds {
+            files: 1,
+            file: 10,
+            total: 10,
+        };
+        let read =
+            |archive: Vec<u8>| texts(archive.as_slice(), bounds, |path| path.ends_with(".rego"));
+        let found = read(with("./x/a.rego", b"package a")).unwrap();
+        assert_eq!(
+            found,
+            BTreeMap::from([("x/a.rego".to_owned(), "package a".to_owned())])
+        );
+        assert!(read(with("a.txt", b"package a")).unwrap().is_empty());
+        for (name, content, reason) in [
+            ("a.rego", &b"more than ten"[..], "larger than 10"),
+            ("a.rego", &b"\xff"[..], "UTF-8"),
+            ("../a.rego", &b""[..], "outside"),
+        ] {
+            let error = read(with(name, content)).unwrap_err();
+            assert!(error.contains(reason), "{error}");
         }
     }
 
