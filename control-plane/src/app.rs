@@ -6,6 +6,7 @@ use url::Url;
 use vault::Signer;
 
 use crate::clock::Clock;
+use crate::costs::PriceBook;
 use crate::supervise::Wake;
 use crate::tenancy::Keyring;
 
@@ -105,6 +106,7 @@ pub struct App {
     pub keys: Keyring,
     pub signer: Signer,
     pub clock: Clock,
+    pub prices: PriceBook,
     pub installation: Installation,
     /// Evaluates policies in processes of their own.
     pub policy_worker: policy::worker::Worker,

@@ -1,7 +1,7 @@
 //! The control plane: state, runs, queue, gates and the API in front of them.
 //!
 //! Domain slices, each of which may call those before it; what must flow the other way is an event:
-//! audit < tenancy < iam < workspaces < variables < state < runners < policies < approvals < runs.
+//! audit < tenancy < iam < workspaces < variables < state < costs < runners < policies < approvals < runs.
 //! Beside them stand the composition root ([`app`]), the caller's [`context`], and the edges
 //! ([`http`], [`rpc`]). Around all that lies the shell: the commands ([`cli`]), the [`config`], the
 //! listeners ([`serve`]) and the owner of all tasks ([`supervise`]).
@@ -15,6 +15,7 @@ pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod context;
+pub mod costs;
 pub mod http;
 pub mod iam;
 pub mod objects;

@@ -6,6 +6,7 @@ use std::fs::File;
 use std::io::BufReader;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use ::cost::{Adjustments, Book, Estimate, Estimator, Plan, Report, Status, Usage};
 use clap::{Args, Subcommand};
@@ -52,7 +53,7 @@ pub(super) fn run(arguments: Arguments) -> Result<ExitCode, Failure> {
     let mut estimator =
         Estimator::embedded().map_err(|error| Failure::failed("nothing can be priced", error))?;
     if let Some(path) = &arguments.book {
-        estimator.book = book(path)?;
+        estimator.book = Arc::new(book(path)?);
     }
     if let Some(path) = &arguments.adjustments {
         estimator.adjustments = Adjustments::parse(&text(path)?)

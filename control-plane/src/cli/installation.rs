@@ -11,6 +11,7 @@ use vault::InstallationKey;
 use crate::app::{App, Installation, Limits, Signals, Timing};
 use crate::clock::Clock;
 use crate::config::{BlobKind, Config};
+use crate::costs::{PriceBook, PriceBookError};
 use crate::schema::MIGRATOR;
 use crate::tenancy::Keyring;
 
@@ -27,6 +28,8 @@ pub(super) enum OpenError {
     Blobs(#[from] blob::Error),
     #[error("the installation key can't be used")]
     Key(#[from] vault::Error),
+    #[error("cost.price_book can't be used")]
+    PriceBook(#[from] PriceBookError),
     #[error("keys.installation_key is not set")]
     NoKey,
 }
@@ -80,6 +83,10 @@ pub(super) async fn open(
     clock: Clock,
 ) -> Result<Arc<App>, OpenError> {
     let keyring = keyring(config)?;
+    let prices = match &config.cost.price_book {
+        Some(file) => PriceBook::load(file)?,
+        None => PriceBook::default(),
+    };
     let blobs = blobs(config)?;
     blobs.check().await?;
     let db = Db::open(&database_settings(config), &MIGRATOR).await?;
@@ -89,6 +96,7 @@ pub(super) async fn open(
         signer: keyring.signer(URL_SIGNER),
         keys: Keyring::new(keyring),
         clock,
+        prices,
         installation: installation(config, public_url),
         policy_worker: policy_worker(),
         signals: Signals::default(),

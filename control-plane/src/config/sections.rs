@@ -139,6 +139,15 @@ section! {
 }
 
 section! {
+    /// What plans and states cost.
+    Cost = "cost" {
+        /// A price book to use instead of the one in the program, as `terrane pricebook import`
+        /// writes it. It is read at start.
+        price_book: Option<PathBuf>,
+    }
+}
+
+section! {
     /// Log lines go to stderr.
     Log = "log" {
         /// `human` or `json`.
@@ -160,6 +169,7 @@ pub struct Config {
     pub keys: Keys,
     pub runs: Runs,
     pub limits: Limits,
+    pub cost: Cost,
     pub log: Log,
 }
 
@@ -174,6 +184,7 @@ impl Config {
         Keys::SECTION,
         Runs::SECTION,
         Limits::SECTION,
+        Cost::SECTION,
         Log::SECTION,
     ];
 
@@ -187,6 +198,7 @@ impl Config {
         let keys = Keys::read(reader);
         let runs = Runs::read(reader);
         let limits = Limits::read(reader);
+        let cost = Cost::read(reader);
         let log = Log::read(reader);
         Some(Self {
             general: general?,
@@ -198,6 +210,7 @@ impl Config {
             keys: keys?,
             runs: runs?,
             limits: limits?,
+            cost: cost?,
             log: log?,
         })
     }

@@ -14,7 +14,7 @@ use super::body::MAX_JSON;
 use super::error::ApiError;
 use super::{discovery, headers, patience};
 use crate::app::App;
-use crate::{approvals, iam, policies, runners, runs, state, tenancy, variables, workspaces};
+use crate::{approvals, costs, iam, policies, runners, runs, state, tenancy, variables, workspaces};
 
 /// Every documented route, for the router and for the OpenAPI document.
 pub fn api() -> OpenApiRouter<Arc<App>> {
@@ -25,6 +25,7 @@ pub fn api() -> OpenApiRouter<Arc<App>> {
         .merge(workspaces::api::routes())
         .merge(state::api::routes())
         .merge(variables::api::routes())
+        .merge(costs::api::routes())
         .merge(runners::api::routes())
         .merge(approvals::api::routes())
         .merge(policies::api::routes())

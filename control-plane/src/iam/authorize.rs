@@ -141,6 +141,8 @@ fn is_reading(permission: Permission) -> bool {
             | Permission::ConfigurationVersionsRead
             | Permission::RunsRead
             | Permission::StateVersionsReadOutputs
+            | Permission::CostLimitsRead
+            | Permission::CostPricesRead
             | Permission::UsersRead
             | Permission::TeamsRead
             | Permission::ApprovalRulesRead

@@ -10,9 +10,11 @@ pub(crate) fn blob_kind(word: &str) -> Result<BlobKind, Fault> {
     match word {
         "json-state" => Ok(BlobKind::State),
         "plan-archive" => Ok(BlobKind::WorkingDirectory),
-        "plan-json" | "plan-json-redacted" | "plan-json-for-policies" | "provider-schemas" => {
-            Ok(BlobKind::JsonPlan)
-        }
+        "plan-json"
+        | "plan-json-redacted"
+        | "plan-json-for-policies"
+        | "provider-schemas"
+        | "cost-report" => Ok(BlobKind::JsonPlan),
         other => other.parse().map_err(|_| Fault::Unreadable {
             what: "the kind of an object",
         }),

@@ -145,6 +145,7 @@ pub(super) const DISOWN: &str = "UPDATE blobs SET orphan_since = $1
         EXCEPT SELECT plan_redacted_blob_id FROM runs
         EXCEPT SELECT plan_schemas_blob_id FROM runs
         EXCEPT SELECT plan_blob_id FROM policy_inputs
+        EXCEPT SELECT report_blob_id FROM cost_estimates
         EXCEPT SELECT blob_id FROM logs
         EXCEPT SELECT blob_id FROM state_versions
         EXCEPT SELECT json_blob_id FROM state_versions

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::machine::RunState;
 use crate::clock::Timestamp;
+use crate::costs::RunPlan;
 
 #[derive(Debug, Clone)]
 pub struct Run {
@@ -45,6 +46,17 @@ pub struct Run {
 impl Run {
     pub fn status(&self) -> RunStatus {
         self.state.status
+    }
+}
+
+impl From<&Run> for RunPlan {
+    fn from(run: &Run) -> Self {
+        Self {
+            run: run.id.clone(),
+            environment: run.environment_id.clone(),
+            workspace: run.workspace_id.clone(),
+            plan_json: run.plan_json.clone(),
+        }
     }
 }
 

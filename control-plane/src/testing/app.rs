@@ -16,6 +16,7 @@ use vault::InstallationKey;
 use super::call::Call;
 use crate::app::{App, Installation, Limits, Signals, Timing};
 use crate::clock::{Clock, Timestamp};
+use crate::costs::PriceBook;
 use crate::tenancy::Keyring;
 
 /// An [`App`] with its router, blobs in a temporary directory, and keys of its own.
@@ -133,6 +134,7 @@ fn assemble(db: Db, clock: Clock, blobs: BlobStore) -> App {
         signer: installation.signer("url"),
         keys: Keyring::new(installation),
         clock,
+        prices: PriceBook::default(),
         installation: Installation {
             public_url: "https://terrane.test".parse().unwrap(),
             limits: Limits::default(),

@@ -10,11 +10,13 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use db::Db;
 use domain::access::Role;
+use domain::ids::CostEstimateId;
 use http::Method;
 use md5::{Digest, Md5};
 use serde_json::{Value, json};
 
 use super::openapi::{Operation, operations};
+use crate::costs::{self, RunPlan};
 use crate::testing::{Team, TestApp, TestRun, TestUser};
 
 const TABLE: &str = include_str!("matrix.txt");
@@ -190,6 +192,7 @@ impl Scene {
             .id();
         let (state, output) = state(app, &team).await;
         let policies = policies(app, &team).await;
+        let estimate = estimate(app, &team, &run).await;
         let parameters = BTreeMap::from([
             ("organization", team.environment.name.clone()),
             ("name", team.workspace.name.clone()),
@@ -208,6 +211,7 @@ impl Scene {
             ("run_id", run.id.to_string()),
             ("plan_id", run.plan.to_string()),
             ("apply_id", run.apply.to_string()),
+            ("cost_estimate_id", estimate.to_string()),
             ("configuration_version_id", run.configuration.to_string()),
             ("state_version_id", state),
             ("output_id", output),
@@ -255,6 +259,22 @@ impl Scene {
         }
         Ok(path + &self.fill(&row.query))
     }
+}
+
+/// An estimate of the run, not made yet.
+async fn estimate(app: &TestApp, team: &Team, run: &TestRun) -> CostEstimateId {
+    let of = RunPlan {
+        run: run.id.clone(),
+        environment: team.environment.id.clone(),
+        workspace: team.workspace.id.clone(),
+        plan_json: None,
+    };
+    let mut tx = app.db.begin().await.unwrap();
+    let id = costs::announce(&mut tx, &app.context(&team.admin), of)
+        .await
+        .unwrap();
+    tx.commit().await.unwrap();
+    id
 }
 
 /// A state of the team's workspace with one output and no resources: both ids.

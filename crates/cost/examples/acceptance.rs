@@ -14,7 +14,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         });
     let mut estimator = cost::Estimator::embedded()?;
     if let Some(source) = without {
-        estimator.book = estimator.book.without_source(&source);
+        estimator.book = std::sync::Arc::new(cost::Book::embedded()?.without_source(&source));
     }
     if let Some(folder) = arguments.get(2) {
         let mut rules = cost::Rules::default();
@@ -32,7 +32,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
                 rules.add_free(&text);
             }
         }
-        estimator.rules = rules;
+        estimator.rules = std::sync::Arc::new(rules);
     }
     let mut out = std::io::BufWriter::new(std::fs::File::create(&arguments[1])?);
     for entry in std::fs::read_dir(Path::new(&arguments[0]))? {

@@ -150,6 +150,10 @@ ids! {
     PolicySetOutcomeId = "psout";
     /// One policy's word in a check.
     PolicyResultId = "polres";
+    /// One beside each run that is estimated.
+    CostEstimateId = "ce";
+    CostLimitId = "climit";
+    CostAdjustmentId = "cadj";
     AuditId = "aud";
     BlobId = "blob";
     PolicyGroupId = "polset";

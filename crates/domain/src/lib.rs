@@ -6,6 +6,7 @@
 pub mod access;
 pub mod approval;
 mod column;
+pub mod cost;
 pub mod ids;
 pub mod job;
 pub mod permission;

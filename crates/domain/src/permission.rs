@@ -43,6 +43,11 @@ text_enum! {
         StateVersionsReadOutputs = "state-versions:read-outputs",
         /// State written outside a run walks around the gates: `state push`, local execution.
         StateVersionsCreateOutsideRuns = "state-versions:create-outside-runs",
+        CostLimitsRead = "cost-limits:read",
+        CostLimitsManage = "cost-limits:manage",
+        /// Discounts, prices and usage that estimates are made with.
+        CostPricesRead = "cost-prices:read",
+        CostPricesManage = "cost-prices:manage",
         UsersRead = "users:read",
         UsersUpdate = "users:update",
         TeamsRead = "teams:read",

@@ -10,7 +10,7 @@ mod row;
 mod table;
 
 use std::collections::BTreeMap;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use rust_decimal::Decimal;
 
@@ -39,6 +39,8 @@ pub struct Book {
     text: String,
     blocks: BTreeMap<(String, String), Slot>,
     without: Option<String>,
+    /// Asked when this one has no price.
+    beneath: Option<Arc<Book>>,
     digest: String,
 }
 
@@ -95,8 +97,20 @@ impl Book {
             text,
             blocks,
             without: None,
+            beneath: None,
             digest,
         })
+    }
+
+    /// A book of a few rows that count before those of another one. The other book is shared, not copied.
+    ///
+    /// # Errors
+    /// If the rows can't be packed.
+    pub fn over(rows: &[Row], beneath: Arc<Self>) -> Result<Self, BookError> {
+        let mut book = Self::from_bytes(&pack(rows)?)?;
+        book.digest = format!("{}+{}", beneath.digest, book.digest);
+        book.beneath = Some(beneath);
+        Ok(book)
     }
 
     /// The same book as if it had no rows of a source.
@@ -163,6 +177,22 @@ impl Book {
         region: Option<&str>,
         find: impl Fn(&Block) -> Result<Option<Price>, String>,
         what: impl Fn() -> String,
+    ) -> Result<Price, NoPrice> {
+        let own = self.look_up_here(key, region, &find, &what);
+        match (own, &self.beneath) {
+            (Err(NoPrice::Missing(_) | NoPrice::RegionUnknown), Some(beneath)) => {
+                beneath.look_up_here(key, region, &find, &what)
+            }
+            (own, _) => own,
+        }
+    }
+
+    fn look_up_here(
+        &self,
+        key: &str,
+        region: Option<&str>,
+        find: &impl Fn(&Block) -> Result<Option<Price>, String>,
+        what: &impl Fn() -> String,
     ) -> Result<Price, NoPrice> {
         for place in region.into_iter().chain(["global"]) {
             let Some(block) = self.block(key, place) else {

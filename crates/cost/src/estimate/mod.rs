@@ -6,6 +6,7 @@ mod json;
 mod resource;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use rust_decimal::Decimal;
 
@@ -20,13 +21,14 @@ use crate::plan::{Action, Plan, World};
 use crate::rules::Rules;
 use crate::usage::Usage;
 
-/// What an estimate is made with.
-#[derive(Debug)]
+/// What an estimate is made with. Clones share the book and the rules, so that one copy of each serves
+/// estimates with different adjustments at the same time.
+#[derive(Debug, Clone)]
 pub struct Estimator {
     /// What things cost.
-    pub book: Book,
+    pub book: Arc<Book>,
     /// What resources consist of.
-    pub rules: Rules,
+    pub rules: Arc<Rules>,
     /// Custom prices and discounts.
     pub adjustments: Adjustments,
     /// The region of resources whose region nothing tells; without one they are unknown.
@@ -77,8 +79,8 @@ impl Estimator {
     /// Only if they were damaged at build time.
     pub fn embedded() -> Result<Self, EstimatorError> {
         Ok(Self {
-            book: Book::embedded()?,
-            rules: Rules::embedded()?,
+            book: Arc::new(Book::embedded()?),
+            rules: Arc::new(Rules::embedded()?),
             adjustments: Adjustments::default(),
             default_region: None,
         })

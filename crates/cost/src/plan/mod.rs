@@ -5,6 +5,7 @@
 
 mod configuration;
 mod document;
+mod state_file;
 mod world;
 
 use std::io::Read;
@@ -26,7 +27,7 @@ pub enum PlanError {
     )]
     Shape,
     /// A format of a later major version.
-    #[error("plan format {0} is not known; formats 0.1 to 1.x are")]
+    #[error("plan format {0} is not known; plans of format 0.1 to 1.x and states of version 4 are")]
     Version(String),
 }
 
@@ -117,6 +118,31 @@ impl Plan {
             configuration,
             actions,
         })
+    }
+}
+
+impl Plan {
+    /// Reads a state as Terraform stores it (version 4), as a stream, and prices it as one that stays as it is.
+    /// Regions that only providers tell are not in it: see [`Plan::configured_as`].
+    ///
+    /// # Errors
+    /// What is not a state of version 4.
+    pub fn from_state_file(reader: impl Read) -> Result<Self, PlanError> {
+        let (prior, proposed) = state_file::read(reader)?;
+        Ok(Self {
+            prior: World::new(prior),
+            proposed: World::new(proposed),
+            configuration: Configuration::default(),
+            actions: std::collections::HashMap::new(),
+        })
+    }
+
+    /// The same resources with the configuration (providers, references) of another plan, typically the one whose
+    /// apply wrote the state.
+    #[must_use]
+    pub fn configured_as(mut self, other: Self) -> Self {
+        self.configuration = other.configuration;
+        self
     }
 }
 

@@ -40,10 +40,25 @@ impl Usage {
     /// # Errors
     /// The first line that can't be understood.
     pub fn parse(text: &str) -> Result<Self, UsageError> {
-        let document = yaml::parse(text)?;
+        Self::of_document(&yaml::parse(text)?)
+    }
+
+    /// Reads several files as one, the weakest first: a later one wins, value by value.
+    ///
+    /// # Errors
+    /// The first line that can't be understood.
+    pub fn layered<'a>(texts: impl IntoIterator<Item = &'a str>) -> Result<Self, UsageError> {
+        let mut whole = Map::new();
+        for text in texts {
+            overlay(&mut whole, &yaml::parse(text)?);
+        }
+        Self::of_document(&Json::Object(whole))
+    }
+
+    fn of_document(document: &Json) -> Result<Self, UsageError> {
         let mut usage = Self {
-            by_address: section(&document, "resource_usage")?,
-            by_type: section(&document, "resource_type_default_usage")?,
+            by_address: section(document, "resource_usage")?,
+            by_type: section(document, "resource_type_default_usage")?,
         };
         // Wildcards and types are folded into the addresses that are named, so that a look-up borrows.
         let addresses: Vec<String> = usage.by_address.keys().cloned().collect();
@@ -126,6 +141,17 @@ fn overlay(onto: &mut Map<String, Json>, layer: &Json) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_later_file_wins_value_by_value() {
+        let weak = "resource_usage:\n  t.a:\n    x: 1\n    y: 2\nresource_type_default_usage:\n  u:\n    z: 5\n";
+        let strong = "resource_usage:\n  t.a:\n    y: 3\n";
+        let usage = Usage::layered([weak, strong]).unwrap();
+        assert_eq!(usage.of("t.a", "t").field("x").text(), "1");
+        assert_eq!(usage.of("t.a", "t").field("y").text(), "3");
+        assert_eq!(usage.of("u.b", "u").field("z").text(), "5");
+        assert!(Usage::layered([]).is_ok());
+    }
 
     #[test]
     fn the_nearest_layer_wins_value_by_value() {
