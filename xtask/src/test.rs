@@ -1,7 +1,7 @@
 //! `test`: everything the tests need, then every test.
 //!
 //! Runs cargo-nextest where it is installed, else `cargo test`. Ends with the slowest tests, what
-//! was skipped and why, and one line of counts.
+//! was skipped and why, what passed at a second try only, and one line of counts.
 
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
@@ -65,6 +65,8 @@ struct Outcome {
     ignored: u64,
     /// Seconds and name.
     times: Vec<(f64, String)>,
+    /// Names of those that failed and then passed.
+    flaky: Vec<String>,
 }
 
 fn nextest(tree: &Tree, filters: &[String], skips: &Path, supervisor: &Path) -> Result<Outcome> {
@@ -89,7 +91,8 @@ fn nextest(tree: &Tree, filters: &[String], skips: &Path, supervisor: &Path) -> 
     Ok(outcome)
 }
 
-/// nextest writes one `<testcase name= classname= … time=>` a line; a failed one has a `<failure`.
+/// nextest writes one `<testcase name= classname= … time=>` a line; a failed one has a `<failure`,
+/// one that passed after that a `<flakyFailure`.
 fn read_junit(report: &str) -> Outcome {
     let mut outcome = Outcome::default();
     for case in report.split("<testcase ").skip(1) {
@@ -110,6 +113,9 @@ fn read_junit(report: &str) -> Outcome {
             outcome.failed += 1;
         } else {
             outcome.passed += 1;
+            if own.contains("<flakyFailure") || own.contains("<flakyError") {
+                outcome.flaky.push(name.clone());
+            }
         }
         outcome.times.push((seconds, name));
     }
@@ -169,6 +175,9 @@ fn report(outcome: &Outcome, skips: &Path, seconds: f64) -> Result<()> {
     for line in &skipped {
         eprintln!("{line}");
     }
+    for name in &outcome.flaky {
+        eprintln!("flaky: {name}");
+    }
     let Outcome {
         passed,
         failed,
@@ -201,9 +210,14 @@ mod tests {
     fn counts_come_from_the_report() {
         let outcome = read_junit(
             r#"<testsuite><testcase name="a::b" classname="crate" timestamp="t" time="1.5">
-            </testcase><testcase name="c" classname="crate" time="0.1"><failure type="x"/></testcase>"#,
+            </testcase><testcase name="c" classname="crate" time="0.1"><failure type="x"/></testcase>
+            <testcase name="d" classname="crate" time="2"><flakyFailure time="1" type="x">no
+            </flakyFailure></testcase>
+            <testcase name="e" classname="crate" time="0.1"><failure type="x"/>
+            <rerunFailure time="1" type="x"/></testcase></testsuite>"#,
         );
-        assert_eq!((outcome.passed, outcome.failed), (1, 1));
+        assert_eq!((outcome.passed, outcome.failed), (2, 2));
         assert_eq!(outcome.times[0], (1.5, "crate a::b".to_owned()));
+        assert_eq!(outcome.flaky, ["crate d"]);
     }
 }
