@@ -10,6 +10,7 @@
 )]
 
 mod api;
+pub mod bench;
 mod nat;
 mod processes;
 mod project;

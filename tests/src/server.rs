@@ -34,6 +34,8 @@ pub struct Options {
     pub executor: &'static str,
     pub database: Option<String>,
     pub runners: u32,
+    /// Whether runners find the test provider, which is built for that.
+    pub provider: bool,
     /// Where the gateway listens; port 0 takes a free one.
     pub gateway: String,
     /// Further arguments.
@@ -48,6 +50,7 @@ impl Default for Options {
             executor: "process",
             database: None,
             runners: 1,
+            provider: true,
             gateway: "127.0.0.1:0".to_owned(),
             arguments,
             environment,
@@ -229,10 +232,10 @@ fn spawn(
     command
         .args(&options.arguments)
         .envs(options.environment.iter().cloned());
-    command.env(
-        "TERRANE_RUNNER_MIRROR",
-        testkit::programs::provider_mirror(),
-    );
+    if options.provider {
+        let mirror = testkit::programs::provider_mirror();
+        command.env("TERRANE_RUNNER_MIRROR", mirror);
+    }
     command
         .env_remove("TF_CLI_CONFIG_FILE")
         .env_remove("SSL_CERT_FILE");

@@ -11,7 +11,14 @@ use anyhow::{Result, bail};
 use workshop::{Tree, run as run_command};
 
 /// Name, and the binary of the `tests` package that measures it.
-const BENCHMARKS: &[(&str, &str)] = &[];
+const BENCHMARKS: &[(&str, &str)] = &[
+    ("queue", "bench-queue"),
+    ("overhead", "bench-overhead"),
+    ("state", "bench-state"),
+    ("logs", "bench-logs"),
+    ("idle", "bench-idle"),
+    ("restart", "bench-restart"),
+];
 
 pub(crate) fn run(tree: &Tree, arguments: &[String]) -> Result<()> {
     let quick = arguments.iter().any(|it| it == "--quick");
@@ -38,9 +45,11 @@ pub(crate) fn run(tree: &Tree, arguments: &[String]) -> Result<()> {
         "control-plane",
         "--package",
         "runner",
+        "--package",
+        "supervisor",
     ]);
     build
-        .args(["--package", "tests", "--bins"])
+        .args(["--package", "tests", "--features", "tests/bench", "--bins"])
         .current_dir(&tree.root);
     run_command(&mut build)?;
     for (name, binary) in chosen {
@@ -53,4 +62,28 @@ pub(crate) fn run(tree: &Tree, arguments: &[String]) -> Result<()> {
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_benchmark_is_described_and_has_its_binary() {
+        let root = Tree::here().root;
+        let text = std::fs::read_to_string(root.join("docs/benchmarks.md")).unwrap();
+        for (name, binary) in BENCHMARKS {
+            let heading = format!("\n## `{name}`");
+            let (_, section) = text
+                .split_once(&heading)
+                .unwrap_or_else(|| panic!("docs/benchmarks.md has no paragraph {name}"));
+            let section = section.split("\n## ").next().unwrap_or_default();
+            assert!(
+                section.trim().len() > 100,
+                "docs/benchmarks.md says nothing about {name}"
+            );
+            let source = root.join(format!("tests/src/bin/{binary}.rs"));
+            assert!(source.is_file(), "{} is missing", source.display());
+        }
+    }
 }

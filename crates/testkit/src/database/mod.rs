@@ -15,6 +15,8 @@ use server::Server;
 
 pub use both::{on_postgres, on_sqlite};
 
+static NO_SCHEMA: Migrator = Migrator::new(sqlx::migrate::Migrator::DEFAULT);
+
 /// A database of its own for one test.
 pub struct TestDb {
     pub db: Db,
@@ -49,7 +51,14 @@ impl TestDb {
     /// The server sorts text like a dictionary, as production servers do: an `ORDER BY` that means
     /// bytes has to say `COLLATE "C"`.
     pub async fn postgres(migrator: &'static Migrator) -> Option<Self> {
-        let server = match Server::shared() {
+        Self::on(Server::shared(), migrator).await
+    }
+
+    async fn on(
+        server: Result<&'static Server, &'static str>,
+        migrator: &'static Migrator,
+    ) -> Option<Self> {
+        let server = match server {
             Ok(server) => server,
             Err(why) => {
                 crate::skip(why);
@@ -74,8 +83,13 @@ impl TestDb {
 
     /// An empty database of that server, for a program that makes its own schema.
     pub async fn empty_postgres() -> Option<Self> {
-        static NO_SCHEMA: Migrator = Migrator::new(sqlx::migrate::Migrator::DEFAULT);
         Self::postgres(&NO_SCHEMA).await
+    }
+
+    /// As [`Self::empty_postgres`], of a server that does all that a production server does to keep
+    /// what is committed: for measurements.
+    pub async fn durable_postgres() -> Option<Self> {
+        Self::on(Server::durable(), &NO_SCHEMA).await
     }
 
     /// How to reach the same database once more, also from another process.
@@ -114,11 +128,15 @@ fn settings(url: String) -> Settings {
 }
 
 /// A database with the schema, from which tests' databases are copied: much faster than migrating
-/// each. One per set of migrations.
+/// each. One per server and set of migrations.
 async fn migrated_template(server: &Server, migrator: &'static Migrator) -> String {
-    static TEMPLATES: LazyLock<Mutex<HashMap<usize, String>>> = LazyLock::new(Mutex::default);
+    static TEMPLATES: LazyLock<Mutex<HashMap<(usize, usize), String>>> =
+        LazyLock::new(Mutex::default);
     let mut templates = TEMPLATES.lock().await;
-    let key = std::ptr::from_ref(migrator).addr();
+    let key = (
+        std::ptr::from_ref(server).addr(),
+        std::ptr::from_ref(migrator).addr(),
+    );
     if let Some(name) = templates.get(&key) {
         return name.clone();
     }

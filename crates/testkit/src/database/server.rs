@@ -11,9 +11,10 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
 
+const OPTIONS: &str = "-c listen_addresses= -c max_connections=200";
 /// What a test server need not do: survive a crash.
-const OPTIONS: &str = "-c listen_addresses= -c fsync=off -c synchronous_commit=off \
-    -c full_page_writes=off -c autovacuum=off -c max_connections=200 -c shared_buffers=32MB";
+const CARELESS: &str = "-c fsync=off -c synchronous_commit=off -c full_page_writes=off \
+    -c autovacuum=off -c shared_buffers=32MB";
 
 /// Waits until our end of the pipe is gone, then cleans up.
 const WATCHDOG: &str = r#"cat >/dev/null; dir=$1; shift; "$@" >/dev/null 2>&1; rm -rf "$dir""#;
@@ -28,13 +29,26 @@ impl Server {
     /// The server of this process, or why there is none.
     pub(super) fn shared() -> Result<&'static Self, &'static str> {
         static SERVER: OnceLock<Option<Server>> = OnceLock::new();
-        SERVER
-            .get_or_init(|| newest_installation().map(|bin| Self::start(&bin)))
+        Self::of(&SERVER, CARELESS)
+    }
+
+    /// One that keeps what it has committed, as production servers do: for measurements.
+    pub(super) fn durable() -> Result<&'static Self, &'static str> {
+        static SERVER: OnceLock<Option<Server>> = OnceLock::new();
+        Self::of(&SERVER, "")
+    }
+
+    fn of(
+        server: &'static OnceLock<Option<Self>>,
+        options: &str,
+    ) -> Result<&'static Self, &'static str> {
+        server
+            .get_or_init(|| newest_installation().map(|bin| Self::start(&bin, options)))
             .as_ref()
             .ok_or("PostgreSQL (Debian: apt-get install postgresql)")
     }
 
-    fn start(bin: &Path) -> Self {
+    fn start(bin: &Path, further_options: &str) -> Self {
         // Not in $TMPDIR: the path of a unix socket is limited to 107 bytes.
         let dir = tempfile::Builder::new()
             .prefix("terrane-pg-")
@@ -73,7 +87,10 @@ impl Server {
             "--icu-locale=en-US",
         ]);
         run(init.arg("--pgdata").arg(&data));
-        let options = format!("{OPTIONS} -c unix_socket_directories={}", dir.display());
+        let options = format!(
+            "{OPTIONS} {further_options} -c unix_socket_directories={}",
+            dir.display()
+        );
         let mut start = owner.command(bin.join("pg_ctl"));
         run(start
             .args(["start", "--wait", "--timeout=120", "--options", &options])
