@@ -14,7 +14,9 @@ use super::body::MAX_JSON;
 use super::error::ApiError;
 use super::{discovery, headers, patience};
 use crate::app::App;
-use crate::{approvals, costs, iam, policies, runners, runs, state, tenancy, variables, workspaces};
+use crate::{
+    approvals, costs, iam, policies, runners, runs, state, tenancy, variables, workspaces,
+};
 
 /// Every documented route, for the router and for the OpenAPI document.
 pub fn api() -> OpenApiRouter<Arc<App>> {
