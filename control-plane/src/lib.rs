@@ -1,10 +1,10 @@
 //! The control plane: state, runs, queue, gates and the API in front of them.
 //!
 //! Domain slices, each of which may call those before it; what must flow the other way is an event:
-//! audit < tenancy < iam < workspaces < variables < state < costs < runners < policies < approvals < runs.
-//! Beside them stand the composition root ([`app`]), the caller's [`context`], and the edges
-//! ([`http`], [`rpc`]). Around all that lies the shell: the commands ([`cli`]), the [`config`], the
-//! listeners ([`serve`]) and the owner of all tasks ([`supervise`]).
+//! audit < tenancy < iam < workspaces < variables < state < costs < runners < fetches <
+//! policies < approvals < runs. Beside them stand the composition root ([`app`]), the caller's [`context`], and
+//! the edges ([`http`], [`rpc`]). Around all that lies the shell: the commands ([`cli`]), the
+//! [`config`], the listeners ([`serve`]) and the owner of all tasks ([`supervise`]).
 
 pub mod app;
 pub mod approvals;
@@ -16,6 +16,7 @@ pub mod clock;
 pub mod config;
 pub mod context;
 pub mod costs;
+pub mod fetches;
 pub mod http;
 pub mod iam;
 pub mod objects;

@@ -21,6 +21,15 @@ pub const ALPN_QUIC: &[u8] = b"terrane-runner/1";
 /// ALPN of the TCP fallback.
 pub const ALPN_TCP: &[u8] = b"h2";
 
+/// What a runner may know beyond the first version of the protocol, as it says in its Hello. Work
+/// that needs a feature is never offered to a runner that doesn't name it.
+pub mod features {
+    /// Fetches that are for no run: jobs without run, workspace and environment.
+    pub const FETCH_OF_NO_RUN: &str = "fetch-of-no-run";
+    /// All that this build knows.
+    pub const ALL: &[&str] = &[FETCH_OF_NO_RUN];
+}
+
 /// At most this much log in one chunk.
 pub const MAX_LOG_CHUNK: usize = 64 * 1024;
 /// At most this much of an artefact in one chunk.

@@ -226,6 +226,10 @@ async fn executors(
         metadata_address_blocked,
         os: std::env::consts::OS.to_owned(),
         arch: crate::logs::script::architecture().to_owned(),
+        features: protocol::features::ALL
+            .iter()
+            .map(|it| (*it).to_owned())
+            .collect(),
     };
     Ok((executors, capabilities))
 }

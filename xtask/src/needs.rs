@@ -29,6 +29,7 @@ const PROGRAMS: &[Program] = &[
         "compiles the test provider's protocol",
     ),
     program("git", "git", "serves and fetches configurations"),
+    program("sshd", "openssh-server", "serves repositories over SSH"),
     program("git-lfs", "git-lfs", "fetches files that Git LFS keeps"),
     program("pg_ctl", "postgresql", "the second database"),
     program("dockerd", "docker.io", "the docker executor"),

@@ -22,6 +22,6 @@ mod tests;
 pub use error::ObjectError;
 pub(crate) use kind::blob_kind;
 pub use object::{Object, open};
-pub use put::{Stored, own, put, release};
+pub use put::{Stored, describe, own, put, release};
 pub use store::{Owned, all_owned};
 pub use sweep::{Swept, remove_unfinished, sweep};

@@ -100,3 +100,23 @@ pub async fn release(conn: &mut db::Conn, tenant: &Tenant, id: &BlobId) -> Resul
     let now = conn.database_now().await?;
     Ok(store::release(conn, tenant, id, now).await?)
 }
+
+/// The facts of an object that is whole.
+///
+/// # Errors
+/// [`ObjectError::NotFound`] when the tenant has no such object.
+pub async fn describe(
+    conn: &mut db::Conn,
+    tenant: &Tenant,
+    id: &BlobId,
+) -> Result<Stored, ObjectError> {
+    let row = store::find(conn, tenant, id)
+        .await?
+        .ok_or(ObjectError::NotFound)?;
+    Ok(Stored {
+        id: id.clone(),
+        size: row.size.unsigned_abs(),
+        sha256: row.sha256,
+        md5: row.md5,
+    })
+}

@@ -13,6 +13,7 @@ type Result<T> = std::result::Result<T, db::Error>;
 pub(super) struct Row {
     pub kind: String,
     pub key_id: String,
+    pub size: i64,
     pub sha256: String,
     pub md5: String,
 }
@@ -103,7 +104,7 @@ pub(super) async fn release(
 
 pub(super) async fn find(conn: &mut Conn, tenant: &Tenant, id: &BlobId) -> Result<Option<Row>> {
     conn.query(
-        "SELECT kind, key_id, sha256, md5 FROM blobs
+        "SELECT kind, key_id, size, sha256, md5 FROM blobs
          WHERE account_id = $1 AND id = $2 AND complete AND NOT doomed",
     )
     .bind(tenant.account())
@@ -147,6 +148,7 @@ pub(super) const DISOWN: &str = "UPDATE blobs SET orphan_since = $1
         EXCEPT SELECT plan_blob_id FROM policy_inputs
         EXCEPT SELECT report_blob_id FROM cost_estimates
         EXCEPT SELECT blob_id FROM logs
+        EXCEPT SELECT blob_id FROM fetches
         EXCEPT SELECT blob_id FROM state_versions
         EXCEPT SELECT json_blob_id FROM state_versions
         EXCEPT SELECT blob_id FROM policy_revisions)";

@@ -3,6 +3,7 @@
 use domain::policy::PolicySource;
 use policy::worker::WorkerError;
 
+use crate::fetches::FetchError;
 use crate::iam::Denied;
 use crate::objects::ObjectError;
 use crate::problem::{Fault, Kind, Problem};
@@ -46,6 +47,8 @@ pub enum PolicyError {
     Worker(#[from] WorkerError),
     #[error(transparent)]
     Workspace(#[from] WorkspaceError),
+    #[error(transparent)]
+    Fetch(#[from] FetchError),
     #[error(transparent)]
     Object(#[from] ObjectError),
     #[error(transparent)]
@@ -115,6 +118,7 @@ impl Problem for PolicyError {
             Self::NoFiles => "policies.no-files",
             Self::Worker(_) => "policies.no-worker",
             Self::Workspace(error) => error.code(),
+            Self::Fetch(error) => error.code(),
             Self::Object(error) => error.code(),
             Self::Fault(fault) => fault.code(),
         }
@@ -137,6 +141,7 @@ impl Problem for PolicyError {
             | Self::NoFiles => Kind::Conflict,
             Self::Worker(_) => Kind::Internal,
             Self::Workspace(error) => error.kind(),
+            Self::Fetch(error) => error.kind(),
             Self::Object(error) => error.kind(),
             Self::Fault(fault) => fault.kind(),
         }
@@ -160,6 +165,7 @@ impl Problem for PolicyError {
             | Self::NoFiles
             | Self::Worker(_)
             | Self::Object(_)
+            | Self::Fetch(_)
             | Self::Fault(_) => None,
         }
     }

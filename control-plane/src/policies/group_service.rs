@@ -277,6 +277,7 @@ pub(super) async fn create_with(
     if let Some(git) = &change.git {
         keep_token(app, &mut tx, &tenant, &group.id, git.as_ref()).await?;
     }
+    revisions::fetch(app, &mut tx, ctx, &group).await?;
     audit::record(
         &mut tx,
         ctx,
@@ -381,8 +382,14 @@ pub async fn update(
     });
     audit::record(&mut tx, ctx, &proof, "policy-group.update", detail).await?;
     bindings::replace(&mut tx, ctx, &proof, &group, change.links).await?;
-    if group.layout != before.layout && group.newest.is_some() {
+    let from_elsewhere = group.git != before.git || group.pool_id != before.pool_id || new_token;
+    if from_elsewhere && group.git.is_some() {
+        revisions::fetch(app, &mut tx, ctx, &group).await?;
+    } else if group.layout != before.layout && group.newest.is_some() {
         revisions::again(&mut tx, ctx, &group).await?;
+    }
+    if group.git.is_none() && before.git.is_some() {
+        revisions::drop_fetch(&mut tx, ctx, &before).await?;
     }
     let group = store::find(&mut tx, &tenant, id)
         .await?
@@ -404,6 +411,7 @@ pub async fn delete(app: &App, ctx: &Context, id: &PolicyGroupId, unlink: bool) 
     if linked && !unlink {
         return Err(PolicyError::Linked);
     }
+    revisions::drop_fetch(&mut tx, ctx, &group).await?;
     store::delete(&mut tx, &tenant, id).await?;
     let mut detail = described(&group);
     detail["linked"] = linked.into();

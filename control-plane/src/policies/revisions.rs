@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 
 use domain::ids::{PolicyGroupId, PolicyRevisionId};
+use domain::job::FetchOwnerKind;
 use domain::permission::Permission;
 use domain::policy::{PolicySource, RevisionStatus as Status};
 use serde_json::json;
@@ -18,6 +19,7 @@ use super::{contents, group_store, policy_store, revision_store as store};
 use crate::app::App;
 use crate::audit;
 use crate::context::{Context, Tenant};
+use crate::fetches::{self, FetchRequest, Owner};
 use crate::http::page::{Page, Paged};
 use crate::objects::{self, Object, Stored};
 
@@ -224,6 +226,52 @@ pub(super) async fn again(
     Ok(Some(revision))
 }
 
+fn owner(id: &PolicyRevisionId) -> Owner {
+    Owner {
+        kind: FetchOwnerKind::PolicyRevisions,
+        id: id.to_string(),
+    }
+}
+
+/// Has the files of a group's repository fetched, as they are now. A fetch that has not ended is
+/// dropped: what it would bring is older.
+pub(super) async fn fetch(
+    app: &App,
+    tx: &mut db::Tx,
+    ctx: &Context,
+    group: &PolicyGroup,
+) -> Result<()> {
+    let Some(git) = &group.git else {
+        return Ok(());
+    };
+    let tenant = ctx.tenant();
+    if let Some(newest) = &group.newest {
+        drop_fetch(tx, ctx, group).await?;
+        let reason = "it was asked for anew before its files had come";
+        fetch_failed(app, tx, &tenant, &newest.id, reason).await?;
+    }
+    let revision = blank(tx, ctx, group, Status::Fetching).await?;
+    store::insert(tx, &tenant, &revision).await?;
+    group_store::set_newest(tx, &tenant, &group.id, &revision.id).await?;
+    let request = FetchRequest {
+        owner: owner(&revision.id),
+        pool: group.pool_id.clone(),
+        git: git.clone(),
+        commit: None,
+        token: groups::git_token(app, tx, &tenant, &group.id).await?,
+    };
+    fetches::enqueue(app, tx, ctx, request).await?;
+    Ok(())
+}
+
+/// Nobody wants what is being fetched for a group any more.
+pub(super) async fn drop_fetch(tx: &mut db::Tx, ctx: &Context, group: &PolicyGroup) -> Result<()> {
+    if let Some(newest) = &group.newest {
+        fetches::cancel(tx, ctx, &owner(&newest.id)).await?;
+    }
+    Ok(())
+}
+
 /// Looks for newer files, and checks them whether there are or not.
 ///
 /// # Errors
@@ -234,7 +282,8 @@ pub async fn resync(app: &App, ctx: &Context, id: &PolicyGroupId) -> Result<Poli
     let (group, proof) = groups::load(&mut tx, ctx, id, Permission::PolicyGroupsUpdate).await?;
     match group.source {
         PolicySource::Policies => policy_store::mark_stale(&mut tx, &tenant, id).await?,
-        PolicySource::Upload | PolicySource::Repository => {
+        PolicySource::Repository => fetch(app, &mut tx, ctx, &group).await?,
+        PolicySource::Upload => {
             again(&mut tx, ctx, &group)
                 .await?
                 .ok_or(PolicyError::NoFiles)?;

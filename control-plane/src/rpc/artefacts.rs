@@ -12,8 +12,9 @@ use super::messages::{epoch, job_id};
 use super::service::Caller;
 use super::status::{status_of, unreadable};
 use crate::app::App;
+use crate::fetches;
 use crate::objects::{self, Stored};
-use crate::runs::jobs::{self, Job};
+use crate::runs::jobs::{self, Job, Owner};
 use crate::runs::{self, RunError, configuration};
 use crate::state::{self, Announced, Disposition, RunStateGrant};
 
@@ -34,6 +35,9 @@ pub(super) async fn take(
         .clone()
         .ok_or_else(|| unreadable("the head of the upload"))?;
     let job = admitted(app, caller, &head).await?;
+    if head.kind != "configuration" {
+        job.owner.need_run().map_err(status_of)?;
+    }
     let body = Box::pin(body(first, chunks));
     let reader = StreamReader::new(body);
     match head.kind.as_str() {
@@ -173,7 +177,11 @@ async fn sealed_state<R: AsyncRead + Send + Unpin + 'static>(
         .map_err(|error| Status::invalid_argument(error.to_string()))?
         .to_string();
     let sealed = std::io::Cursor::new(start).chain(reader);
-    let id = format!("{}/{}", job.run_id, job.id);
+    let id = format!(
+        "{}/{}",
+        job.owner.need_run().map_err(status_of)?.run_id,
+        job.id
+    );
     let plain = state::open_sealed_journal(app, &caller.tenant, &key, &id, sealed)
         .await
         .map_err(status_of)?;
@@ -188,10 +196,11 @@ async fn state(
     job: &Job,
     stored: Stored,
 ) -> Result<UploadResponse, Status> {
+    let of = job.owner.need_run().map_err(status_of)?;
     let grant = RunStateGrant {
         tenant: caller.tenant.clone(),
-        workspace: job.workspace_id.clone(),
-        run: job.run_id.clone(),
+        workspace: of.workspace_id.clone(),
+        run: of.run_id.clone(),
         job: job.id.clone(),
         epoch: epoch(head.epoch)?,
         final_state: head.final_state,
@@ -211,7 +220,7 @@ async fn state(
         Disposition::Stored(id) => answer(id.to_string(), "stored"),
         Disposition::Duplicate(id) => answer(id.to_string(), "duplicate"),
         Disposition::Quarantined(id, reason) => {
-            tracing::warn!(run = %job.run_id, job = %job.id, state = %id, reason,
+            tracing::warn!(run = %of.run_id, job = %job.id, state = %id, reason,
                 "a state went into quarantine");
             answer(id.to_string(), "quarantined")
         }
@@ -229,7 +238,8 @@ async fn bind_artefact(
     let epoch = i64::try_from(head.epoch).map_err(|_| RunError::StaleEpoch)?;
     let mut tx = app.db.begin().await?;
     jobs::check_lease(&mut tx, &caller.tenant, &caller.runner, &job.id, epoch).await?;
-    runs::attach_artefact(&mut tx, &caller.tenant, &job.run_id, word, &stored.id).await?;
+    let run = &job.owner.need_run()?.run_id;
+    runs::attach_artefact(&mut tx, &caller.tenant, run, word, &stored.id).await?;
     tx.commit().await?;
     Ok(())
 }
@@ -244,10 +254,21 @@ async fn bind_configuration(
     let epoch = i64::try_from(head.epoch).map_err(|_| RunError::StaleEpoch)?;
     let mut tx = app.db.begin().await?;
     jobs::check_lease(&mut tx, &caller.tenant, &caller.runner, &job.id, epoch).await?;
-    let run = runs::find(&mut tx, &caller.tenant, &job.run_id)
-        .await?
-        .ok_or(RunError::NotFound)?;
-    configuration::attach_fetched(&mut tx, &caller.tenant, &run, stored).await?;
+    match &job.owner {
+        Owner::Run(of) => {
+            let run = runs::find(&mut tx, &caller.tenant, &of.run_id)
+                .await?
+                .ok_or(RunError::NotFound)?;
+            configuration::attach_fetched(&mut tx, &caller.tenant, &run, stored).await?;
+        }
+        Owner::Fetch(id) => {
+            let mut fetch = fetches::lock_and_find(&mut tx, &caller.tenant, id)
+                .await?
+                .filter(|fetch| !fetch.is_over())
+                .ok_or(RunError::StaleEpoch)?;
+            fetches::attach(&mut tx, &caller.tenant, &mut fetch, stored).await?;
+        }
+    }
     tx.commit().await?;
     Ok(())
 }

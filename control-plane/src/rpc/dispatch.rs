@@ -38,15 +38,26 @@ async fn offer_one(
     pool: &RunnerPoolId,
     demands: Demands,
 ) -> Result<bool, RunError> {
-    let Some(runner) = hub.take_slot(pool, demands) else {
-        return Ok(false);
+    // Runners that know none of the jobs that wait; a newer one may.
+    let mut passed_over = Vec::new();
+    let offered = loop {
+        let Some((runner, offered)) = hub.take_slot(pool, demands) else {
+            break false;
+        };
+        let Some(job) = jobs::offer_next(app, pool, &runner, offered).await? else {
+            passed_over.push(runner);
+            if offered.fetches_of_no_run {
+                break false;
+            }
+            continue;
+        };
+        if !hub.send(&runner, offer(&job)) {
+            jobs::withdraw(app, &job.id, job.epoch).await?;
+        }
+        break true;
     };
-    let Some(job) = jobs::offer_next(app, pool, &runner).await? else {
-        hub.give_back(&runner);
-        return Ok(false);
-    };
-    if !hub.send(&runner, offer(&job)) {
-        jobs::withdraw(app, &job.id, job.epoch).await?;
+    for runner in &passed_over {
+        hub.give_back(runner);
     }
-    Ok(true)
+    Ok(offered)
 }

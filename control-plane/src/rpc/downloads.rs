@@ -10,7 +10,7 @@ use super::service::{BoxStream, Caller};
 use super::status::status_of;
 use crate::app::App;
 use crate::objects::{self, Object};
-use crate::runs::jobs::{self, Job};
+use crate::runs::jobs::{self, OfRun};
 use crate::runs::{self, RunError, configuration};
 use crate::state;
 
@@ -29,10 +29,11 @@ pub(super) async fn open(
         .await
         .map_err(status_of)?;
     drop(tx);
+    let of = job.owner.need_run().map_err(status_of)?;
     let found = match asked.kind.as_str() {
-        "configuration" => configuration_of(app, caller, &job).await.map(Some),
-        "plan-archive" => plan_archive_of(app, caller, &job).await.map(Some),
-        "state" => state::open_current(app, &caller.tenant, &job.workspace_id)
+        "configuration" => configuration_of(app, caller, of).await.map(Some),
+        "plan-archive" => plan_archive_of(app, caller, of).await.map(Some),
+        "state" => state::open_current(app, &caller.tenant, &of.workspace_id)
             .await
             .map(|found| found.map(|(_, object)| object))
             .map_err(RunError::from),
@@ -54,9 +55,9 @@ async fn open_blob(app: &App, caller: &Caller, blob: Option<BlobId>) -> Result<O
     Ok(objects::open(app, &caller.tenant, &blob).await?)
 }
 
-async fn configuration_of(app: &App, caller: &Caller, job: &Job) -> Result<Object, RunError> {
+async fn configuration_of(app: &App, caller: &Caller, of: &OfRun) -> Result<Object, RunError> {
     let mut conn = app.db.acquire().await?;
-    let run = runs::find(&mut conn, &caller.tenant, &job.run_id)
+    let run = runs::find(&mut conn, &caller.tenant, &of.run_id)
         .await?
         .ok_or(RunError::NotFound)?;
     let version = configuration::find(&mut conn, &caller.tenant, &run.configuration_version_id)
@@ -66,9 +67,9 @@ async fn configuration_of(app: &App, caller: &Caller, job: &Job) -> Result<Objec
     open_blob(app, caller, version.blob_id).await
 }
 
-async fn plan_archive_of(app: &App, caller: &Caller, job: &Job) -> Result<Object, RunError> {
+async fn plan_archive_of(app: &App, caller: &Caller, of: &OfRun) -> Result<Object, RunError> {
     let mut conn = app.db.acquire().await?;
-    let run = runs::find(&mut conn, &caller.tenant, &job.run_id)
+    let run = runs::find(&mut conn, &caller.tenant, &of.run_id)
         .await?
         .ok_or(RunError::NotFound)?;
     drop(conn);

@@ -209,6 +209,7 @@ fn background(
             async move { dispatch::pass(&app, &hub).await }
         },
     );
+    fetches(tasks, app);
     let with = Arc::clone(app);
     tasks.reconciler("runs.queue", REPAIR, app.signals.queue.clone(), move || {
         let app = Arc::clone(&with);
@@ -231,6 +232,25 @@ fn background(
     );
     listen(tasks, app, hub);
     sweep(tasks, app);
+}
+
+/// Fetches come into the queue, and those that nobody wants any more go out of it.
+fn fetches(tasks: &Tasks, app: &Arc<App>) {
+    let changed = Wake::new();
+    let with = Arc::clone(app);
+    tasks.reconciler("jobs.fetches", REPAIR, changed.clone(), move || {
+        let app = Arc::clone(&with);
+        async move { jobs::settle_fetches(&app).await }
+    });
+    let mut heard = app.db.listen(crate::fetches::CHANGED);
+    tasks.server("jobs.fetches.heard", |stop| async move {
+        loop {
+            tokio::select! {
+                () = stop.asked() => return Ok::<(), RunnerError>(()),
+                () = heard.woken() => changed.wake(),
+            }
+        }
+    });
 }
 
 /// What nobody refers to any more goes: objects and files of unfinished uploads after a day,

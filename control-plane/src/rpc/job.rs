@@ -1,6 +1,7 @@
 //! What a runner is given when it takes a job.
 
 use chrono::TimeDelta;
+use domain::Secret;
 use domain::ids::JobId;
 use domain::job::JobKind;
 use domain::workspace::VariableCategory;
@@ -13,9 +14,10 @@ use super::service::Caller;
 use crate::app::App;
 use crate::iam;
 use crate::problem::Fault;
-use crate::runs::jobs::{self, Taken};
+use crate::runs::jobs::{self, Owner, Taken, TakenFetch, TakenRun};
 use crate::runs::{self, RunError, configuration};
-use crate::{runners, state, tenancy, variables, workspaces};
+use crate::workspaces::GitSource;
+use crate::{fetches, runners, state, tenancy, variables, workspaces};
 
 type Result<T> = std::result::Result<T, RunError>;
 
@@ -27,21 +29,73 @@ pub(super) async fn take(app: &App, caller: &Caller, id: &JobId, epoch: i64) -> 
     let tenant = &caller.tenant;
     let current = current_state(app, caller, id).await?;
     let mut tx = app.db.begin().await?;
-    let taken = jobs::acknowledge(app, &mut tx, tenant, &caller.runner, id, epoch).await?;
-    let journal = app
-        .keys
-        .journal_key(&mut tx, tenant, app.clock.now())
-        .await?;
+    let job = match jobs::acknowledge(app, &mut tx, tenant, &caller.runner, id, epoch).await? {
+        Taken::Run(taken) => Box::pin(of_run(app, &mut tx, caller, &taken, &current)).await?,
+        Taken::Fetch(taken) => of_fetch(app, &mut tx, caller, *taken).await?,
+    };
+    tx.commit().await?;
+    Ok(job)
+}
+
+/// The job of a fetch that is for no run.
+async fn of_fetch(
+    app: &App,
+    tx: &mut db::Tx,
+    caller: &Caller,
+    taken: TakenFetch,
+) -> Result<WireJob> {
+    let TakenFetch { job, fetch } = taken;
+    let token = fetches::token(app, tx, &caller.tenant, &fetch.id).await?;
+    Ok(WireJob {
+        id: job.id.to_string(),
+        epoch: job.epoch.unsigned_abs(),
+        kind: job.kind.to_string(),
+        account_id: caller.tenant.account().to_string(),
+        work: Some(job::Work::Fetch(work_of(
+            fetch.git,
+            fetch.commit.unwrap_or_default(),
+            token,
+        ))),
+        ..WireJob::default()
+    })
+}
+
+/// What to fetch from where.
+fn work_of(git: GitSource, commit: String, token: Option<Secret>) -> FetchWork {
+    FetchWork {
+        configuration_version_id: String::new(),
+        url: git.url,
+        reference: git.reference,
+        commit,
+        username: git.username,
+        token: token.map(|it| it.expose().clone()).unwrap_or_default(),
+        ca_pem: git.ca_pem.unwrap_or_default().into_bytes().into(),
+        submodules: git.submodules,
+        directory: String::new(),
+        known_hosts: git.known_hosts.unwrap_or_default(),
+    }
+}
+
+/// The job of a run.
+async fn of_run(
+    app: &App,
+    tx: &mut db::Tx,
+    caller: &Caller,
+    taken: &TakenRun,
+    current: &CurrentState,
+) -> Result<WireJob> {
+    let tenant = &caller.tenant;
+    let journal = app.keys.journal_key(tx, tenant, app.clock.now()).await?;
     let work = match taken.job.kind {
-        JobKind::Fetch => job::Work::Fetch(fetch_work(app, &mut tx, caller, &taken).await?),
+        JobKind::Fetch => job::Work::Fetch(fetch_work(app, tx, caller, taken).await?),
         JobKind::Plan => {
-            let terraform = terraform(app, &mut tx, caller, &taken, &current).await?;
+            let terraform = terraform(app, tx, caller, taken, current).await?;
             job::Work::Plan(PlanWork {
                 terraform: Some(terraform),
             })
         }
         JobKind::Apply => {
-            let terraform = terraform(app, &mut tx, caller, &taken, &current).await?;
+            let terraform = terraform(app, tx, caller, taken, current).await?;
             let plan = taken.run.plan_result.clone().unwrap_or_default();
             job::Work::Apply(ApplyWork {
                 terraform: Some(terraform),
@@ -51,15 +105,15 @@ pub(super) async fn take(app: &App, caller: &Caller, id: &JobId, epoch: i64) -> 
         }
     };
     let project = tenancy::find_project(
-        &mut tx,
+        tx,
         tenant,
         &taken.workspace.environment_id,
         Some(&taken.workspace.project_id),
     )
     .await?;
     let settings = &taken.workspace.settings;
-    let demands = runners::demands(&mut tx, &taken.job.pool_id).await?;
-    let job = WireJob {
+    let demands = runners::demands(tx, &taken.job.pool_id).await?;
+    Ok(WireJob {
         id: taken.job.id.to_string(),
         epoch: taken.job.epoch.unsigned_abs(),
         kind: taken.job.kind.to_string(),
@@ -80,9 +134,7 @@ pub(super) async fn take(app: &App, caller: &Caller, id: &JobId, epoch: i64) -> 
             ..ExecutionSettings::default()
         }),
         work: Some(work),
-    };
-    tx.commit().await?;
-    Ok(job)
+    })
 }
 
 /// The facts of the state that the job starts from.
@@ -103,7 +155,10 @@ async fn current_state(app: &App, caller: &Caller, id: &JobId) -> Result<Current
         .await?
         .ok_or(RunError::StaleEpoch)?;
     drop(conn);
-    let found = state::open_current(app, &caller.tenant, &job.workspace_id)
+    let Owner::Run(of) = &job.owner else {
+        return Ok(none);
+    };
+    let found = state::open_current(app, &caller.tenant, &of.workspace_id)
         .await
         .map_err(RunError::from)?;
     Ok(found.map_or(none, |(version, object)| CurrentState {
@@ -117,7 +172,7 @@ async fn fetch_work(
     app: &App,
     tx: &mut db::Tx,
     caller: &Caller,
-    taken: &Taken,
+    taken: &TakenRun,
 ) -> Result<FetchWork> {
     let git = taken.workspace.git.clone().ok_or_else(|| {
         RunError::invalid_relationship("workspace", "it is bound to no repository any more")
@@ -131,14 +186,7 @@ async fn fetch_work(
         .unwrap_or_default();
     Ok(FetchWork {
         configuration_version_id: taken.run.configuration_version_id.to_string(),
-        url: git.url,
-        reference: git.reference,
-        commit,
-        username: git.username,
-        token: token.map(|it| it.expose().clone()).unwrap_or_default(),
-        ca_pem: git.ca_pem.unwrap_or_default().into_bytes().into(),
-        submodules: git.submodules,
-        directory: String::new(),
+        ..work_of(git, commit, token)
     })
 }
 
@@ -151,7 +199,7 @@ async fn terraform(
     app: &App,
     tx: &mut db::Tx,
     caller: &Caller,
-    taken: &Taken,
+    taken: &TakenRun,
     current: &CurrentState,
 ) -> Result<TerraformSettings> {
     let (run, workspace) = (&taken.run, &taken.workspace);
@@ -209,7 +257,7 @@ async fn variables_of(
     app: &App,
     tx: &mut db::Tx,
     caller: &Caller,
-    taken: &Taken,
+    taken: &TakenRun,
 ) -> Result<Vec<Variable>> {
     let workspace = variables::effective(app, tx, &caller.tenant, &taken.workspace.id)
         .await
@@ -249,11 +297,21 @@ pub(super) async fn fresh_credentials(
     let expires = app.clock.now() + token_life(app);
     let mut tx = app.db.begin().await?;
     let job = jobs::check_lease(&mut tx, &caller.tenant, &caller.runner, id, epoch).await?;
+    let of = match &job.owner {
+        Owner::Run(of) => of.clone(),
+        Owner::Fetch(fetch) => {
+            let token = fetches::token(app, &mut tx, &caller.tenant, fetch).await?;
+            return Ok(RenewCredentialsResponse {
+                vcs_token: token.map(|it| it.expose().clone()).unwrap_or_default(),
+                ..RenewCredentialsResponse::default()
+            });
+        }
+    };
     let token =
-        iam::issue_run_token(&mut tx, &caller.tenant, &job.run_id, id, epoch, expires).await?;
+        iam::issue_run_token(&mut tx, &caller.tenant, &of.run_id, id, epoch, expires).await?;
     let vcs_token = match job.kind {
         JobKind::Fetch => {
-            workspaces::git_token(app, &mut tx, &caller.tenant, &job.workspace_id).await?
+            workspaces::git_token(app, &mut tx, &caller.tenant, &of.workspace_id).await?
         }
         JobKind::Plan | JobKind::Apply => None,
     };

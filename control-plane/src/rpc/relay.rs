@@ -51,13 +51,14 @@ pub(super) async fn call(
         .await
         .map_err(status_of)?;
     drop(tx);
-    let mut actor = Actor::system(caller.tenant.account(), job.run_id.as_str());
+    let of = job.owner.need_run().map_err(status_of)?.clone();
+    let mut actor = Actor::system(caller.tenant.account(), of.run_id.as_str());
     actor.kind = ActorKind::Run;
-    actor.id = job.run_id.to_string();
+    actor.id = of.run_id.to_string();
     actor.run = Some(RunScope {
-        run: job.run_id,
+        run: of.run_id,
         job: job.id,
-        workspace: job.workspace_id,
+        workspace: of.workspace_id,
         epoch,
     });
     let request = request(asked, actor)?;

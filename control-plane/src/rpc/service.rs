@@ -97,6 +97,7 @@ fn session(peer: &Peer, runner: &RunnerId, asked: HelloRequest) -> Session {
             "metadata_address_blocked": capabilities.metadata_address_blocked,
             "os": capabilities.os,
             "arch": capabilities.arch,
+            "features": capabilities.features.into_iter().take(64).collect::<Vec<_>>(),
         }),
         transport: peer.transport.to_string(),
         remote: peer.remote.to_string(),

@@ -49,6 +49,8 @@ pub struct Demands {
 pub struct Offered {
     pub sandbox: SandboxLevel,
     pub metadata_blocked: bool,
+    /// Whether it knows jobs that fetch for something other than a run.
+    pub fetches_of_no_run: bool,
 }
 
 impl Demands {
@@ -73,15 +75,21 @@ impl Offered {
         Self {
             sandbox: sandbox_level.parse().unwrap_or_default(),
             metadata_blocked,
+            fetches_of_no_run: false,
         }
     }
 
     /// From the capabilities as they are stored.
     pub fn of_capabilities(capabilities: &Value) -> Self {
-        Self::new(
-            capabilities["sandbox_level"].as_str().unwrap_or_default(),
-            capabilities["metadata_address_blocked"] == true,
-        )
+        let features = capabilities["features"].as_array();
+        let knows = |name: &str| features.is_some_and(|it| it.iter().any(|known| known == name));
+        Self {
+            fetches_of_no_run: knows(protocol::features::FETCH_OF_NO_RUN),
+            ..Self::new(
+                capabilities["sandbox_level"].as_str().unwrap_or_default(),
+                capabilities["metadata_address_blocked"] == true,
+            )
+        }
     }
 }
 

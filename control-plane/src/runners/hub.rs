@@ -128,7 +128,7 @@ impl Hub {
 
     /// Takes one slot of the longest-waiting free runner that meets the pool's demands. Those that
     /// don't are passed over until their next heart-beat: demands change.
-    pub fn take_slot(&self, pool: &RunnerPoolId, demands: Demands) -> Option<RunnerId> {
+    pub fn take_slot(&self, pool: &RunnerPoolId, demands: Demands) -> Option<(RunnerId, Offered)> {
         let mut inner = self.inner.lock();
         loop {
             let runner = inner.free.get_mut(pool)?.pop_front()?;
@@ -140,8 +140,9 @@ impl Hub {
                 continue;
             }
             entry.free -= 1;
+            let offered = entry.offered;
             inner.list_if_free(&runner);
-            return Some(runner);
+            return Some((runner, offered));
         }
     }
 

@@ -227,7 +227,8 @@ pub struct Standing {
     pub fitting: usize,
 }
 
-/// Who is there for the jobs of a pool, a thousand at most.
+/// Who is there for the jobs of a pool, a thousand at most; `of_fetch`: for a fetch that is for no
+/// run.
 ///
 /// # Errors
 /// The database's own.
@@ -235,12 +236,14 @@ pub async fn standing(
     conn: &mut db::Conn,
     tenant: &Tenant,
     pool: &RunnerPoolId,
+    of_fetch: bool,
 ) -> std::result::Result<Standing, db::Error> {
     let demands = demands(conn, pool).await?;
     let connected = store::connected(conn, tenant, pool).await?;
     let fitting = connected
         .iter()
-        .filter(|(capabilities,)| demands.met_by(Offered::of_capabilities(&capabilities.0)))
+        .map(|(capabilities,)| Offered::of_capabilities(&capabilities.0))
+        .filter(|offered| demands.met_by(*offered) && (offered.fetches_of_no_run || !of_fetch))
         .count();
     Ok(Standing {
         connected: connected.len(),

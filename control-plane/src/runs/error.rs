@@ -2,8 +2,10 @@
 
 use super::machine::Illegal;
 use crate::approvals::ApprovalError;
+use crate::fetches::FetchError;
 use crate::iam::Denied;
 use crate::objects::ObjectError;
+use crate::policies::PolicyError;
 use crate::problem::{Fault, Kind, Problem};
 use crate::state::StateError;
 use crate::workspaces::WorkspaceError;
@@ -30,12 +32,18 @@ pub enum RunError {
     BadArchive { reason: String },
     #[error("the lease of this job is no longer yours: stale epoch")]
     StaleEpoch,
+    #[error("this job belongs to no run: it has no log, state, plan or configuration")]
+    OfNoRun,
     #[error("a log chunk begins at {got}, but the log ends at {expected}")]
     LogGap { expected: i64, got: i64 },
     #[error(transparent)]
     Approval(#[from] ApprovalError),
     #[error(transparent)]
     Workspace(#[from] WorkspaceError),
+    #[error(transparent)]
+    Fetch(#[from] FetchError),
+    #[error(transparent)]
+    Policy(#[from] PolicyError),
     #[error(transparent)]
     Object(#[from] ObjectError),
     #[error(transparent)]
@@ -87,9 +95,12 @@ impl Problem for RunError {
             Self::AlreadyUploaded => "configurations.already-uploaded",
             Self::BadArchive { .. } => "configurations.bad-archive",
             Self::StaleEpoch => "jobs.stale-epoch",
+            Self::OfNoRun => "jobs.of-no-run",
             Self::LogGap { .. } => "jobs.log-gap",
             Self::Approval(error) => error.code(),
             Self::Workspace(error) => error.code(),
+            Self::Fetch(error) => error.code(),
+            Self::Policy(error) => error.code(),
             Self::Object(error) => error.code(),
             Self::State(error) => error.code(),
             Self::Fault(fault) => fault.code(),
@@ -107,9 +118,12 @@ impl Problem for RunError {
             | Self::ForceCancelTooEarly { .. }
             | Self::AlreadyUploaded
             | Self::StaleEpoch
+            | Self::OfNoRun
             | Self::LogGap { .. } => Kind::Conflict,
             Self::Approval(error) => error.kind(),
             Self::Workspace(error) => error.kind(),
+            Self::Fetch(error) => error.kind(),
+            Self::Policy(error) => error.kind(),
             Self::Object(error) => error.kind(),
             Self::State(error) => error.kind(),
             Self::Fault(fault) => fault.kind(),

@@ -38,6 +38,7 @@ pub use error::RunError;
 pub use model::{ApplyResult, PlanResult, Run, RunRequest, RunVariable, Unrecorded};
 pub use service::*;
 pub use transition::{CHANGED, advance, transition};
+pub use wait::{WaitReason, wait_of_fetch};
 
 #[cfg(test)]
 mod tests;

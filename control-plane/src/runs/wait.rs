@@ -13,6 +13,7 @@ use super::model::Run;
 use super::store;
 use crate::app::App;
 use crate::context::Tenant;
+use crate::fetches::Fetch;
 use crate::runners;
 use crate::workspaces;
 
@@ -71,7 +72,10 @@ pub async fn wait_of(app: &App, run: &Run) -> Result<(Option<WaitReason>, i64), 
         }
         RunStatus::PlanQueued | RunStatus::ApplyQueued | RunStatus::Fetching => {
             let limit = app.installation.limits.jobs_per_account();
-            waiting_for_runner(&mut conn, &tenant, run, limit).await
+            match jobs::store::latest(&mut conn, &tenant, &run.id).await? {
+                Some(job) => waiting_for_runner(&mut conn, &tenant, job, limit).await,
+                None => Ok((None, 0)),
+            }
         }
         RunStatus::PrePlanRunning | RunStatus::PolicyChecking => {
             Ok((reason("policy-check", "its policies are being asked"), 0))
@@ -150,26 +154,50 @@ async fn at_limit(
     })
 }
 
+/// What a fetch waits for; nothing when it has ended.
+///
+/// # Errors
+/// The database's own.
+pub async fn wait_of_fetch(app: &App, fetch: &Fetch) -> Result<Option<WaitReason>, RunError> {
+    if fetch.is_over() {
+        return Ok(None);
+    }
+    let tenant = Tenant::of_row(&fetch.account_id);
+    let mut conn = app.db.acquire().await?;
+    let Some(job) = jobs::job_of_fetch(&mut conn, &tenant, &fetch.id).await? else {
+        return Ok(reason("starting", "it is being put into its pool's queue"));
+    };
+    let limit = app.installation.limits.jobs_per_account();
+    Ok(waiting_for_runner(&mut conn, &tenant, job, limit).await?.0)
+}
+
 async fn waiting_for_runner(
     conn: &mut db::Conn,
     tenant: &Tenant,
-    run: &Run,
+    job: jobs::Job,
     account_limit: i64,
 ) -> Result<(Option<WaitReason>, i64), RunError> {
-    let Some(job) = jobs::store::latest(conn, tenant, &run.id).await? else {
-        return Ok((None, 0));
-    };
+    let of_fetch = job.owner.fetch().is_some();
     match (job.status, job.kind) {
         (JobStatus::Queued | JobStatus::Offered, _) => {
             let ahead = jobs::turns::ahead(conn, &job.pool_id, &job.id).await?;
             if let Some(full) = at_limit(conn, &job, account_limit).await? {
                 return Ok((Some(full), ahead + 1));
             }
-            let there = runners::standing(conn, tenant, &job.pool_id).await?;
+            let there = runners::standing(conn, tenant, &job.pool_id, of_fetch).await?;
             let why = if there.connected == 0 {
                 reason(
                     "no-runner",
                     format!("no runner of pool {} is online; start one", job.pool_id),
+                )
+            } else if there.fitting == 0 && of_fetch {
+                reason(
+                    "no-fitting-runner",
+                    format!(
+                        "no runner of pool {} can fetch for anything but runs, with the sandbox \
+                         that the pool demands; update the runners, or change the pool",
+                        job.pool_id
+                    ),
                 )
             } else if there.fitting == 0 {
                 reason(
@@ -191,7 +219,15 @@ async fn waiting_for_runner(
             Ok((why, ahead + 1))
         }
         (JobStatus::Leased, JobKind::Fetch) => {
-            Ok((reason("fetching", "a runner fetches the configuration"), 0))
+            let what = if of_fetch {
+                "repository"
+            } else {
+                "configuration"
+            };
+            Ok((
+                reason("fetching", format!("a runner fetches the {what}")),
+                0,
+            ))
         }
         _ => Ok((None, 0)),
     }

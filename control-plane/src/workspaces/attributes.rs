@@ -246,6 +246,7 @@ pub struct GitInput {
     pub ca_pem: Option<String>,
     #[serde(default)]
     pub submodules: bool,
+    pub known_hosts: Option<String>,
 }
 
 impl WorkspaceInput {

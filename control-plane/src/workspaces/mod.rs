@@ -22,6 +22,7 @@ mod tags;
 #[cfg(test)]
 mod tests;
 
+pub use attributes::GitInput;
 pub use error::WorkspaceError;
 pub use git::NewGitSource;
 pub use lock::Lock;

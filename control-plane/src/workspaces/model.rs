@@ -36,7 +36,7 @@ pub struct Workspace {
 /// Where a workspace's configuration is fetched from. The token is kept sealed beside it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct GitSource {
-    /// `https://…` without credentials.
+    /// `https://…` without credentials, or a repository over SSH.
     pub url: String,
     /// Branch, tag or commit.
     pub reference: String,
@@ -44,6 +44,9 @@ pub struct GitSource {
     /// PEM of the certificate authority to trust for this host, besides the public ones.
     pub ca_pem: Option<String>,
     pub submodules: bool,
+    /// Over SSH: the keys that the host may have, as lines of OpenSSH's `known_hosts`.
+    #[serde(default)]
+    pub known_hosts: Option<String>,
 }
 
 /// How a caller names a workspace.

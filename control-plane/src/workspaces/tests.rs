@@ -325,6 +325,31 @@ both_databases! { MIGRATOR;
         let token = super::git_token(&app, &mut conn, &team.tenant, &id).await.unwrap().unwrap();
         assert_eq!(token.expose(), "very-secret");
     }
+
+    async fn a_repository_over_ssh_needs_known_hosts_and_nothing_of_https(db: Db) {
+        let (app, team) = setup(db).await;
+        let known = "git.test ssh-ed25519 AAAA";
+        let whole = json!({ "url": "git@git.test:a/b.git", "token": "key", "known-hosts": known });
+        let made = create(&app, &team, json!({ "name": "ssh", "git": whole })).await.expect(201);
+        assert_eq!(made.attribute("git")["url"], "git@git.test:a/b.git");
+        for (field, value, pointer) in [
+            ("known-hosts", json!(null), "known-hosts"),
+            ("known-hosts", json!("nonsense"), "known-hosts"),
+            ("username", json!("bot"), "username"),
+            ("ca-pem", json!("pem"), "ca-pem"),
+            ("url", json!("git@-oProxyCommand=x:a"), "url"),
+            ("url", json!("ssh://u:secret@git.test/a"), "url"),
+            ("url", json!("https://git.test/a"), "known-hosts"),
+        ] {
+            let mut git = whole.clone();
+            git[field] = value;
+            let refused = create(&app, &team, json!({ "name": "bad", "git": git }))
+                .await
+                .expect(422);
+            let pointer = format!("/data/attributes/git/{pointer}");
+            assert!(refused.text().contains(&pointer), "{}", refused.text());
+        }
+    }
 }
 
 async fn setup(db: Db) -> (TestApp, Team) {

@@ -140,6 +140,8 @@ ids! {
     SessionId = "sess";
     TagBindingId = "tb";
     JobId = "job";
+    /// A repository being fetched for something other than a run.
+    FetchId = "fetch";
     RunnerId = "runner";
     RunnerPoolId = "apool";
     PolicyCheckId = "polchk";

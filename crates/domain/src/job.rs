@@ -30,6 +30,27 @@ text_enum! {
 }
 
 text_enum! {
+    /// For what kind of thing a repository is fetched, when it is not for a run.
+    pub enum FetchOwnerKind {
+        /// One revision of a policy group.
+        PolicyRevisions = "policy-revisions",
+    }
+}
+
+text_enum! {
+    /// How far a fetch has come.
+    pub enum FetchStatus {
+        /// No runner has taken it yet.
+        Waiting = "waiting",
+        Fetching = "fetching",
+        Fetched = "fetched",
+        Failed = "failed",
+        /// Nobody wants it any more.
+        Canceled = "canceled",
+    }
+}
+
+text_enum! {
     /// How a runner executes jobs.
     pub enum ExecutorKind {
         Docker = "docker",

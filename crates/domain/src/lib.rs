@@ -7,6 +7,7 @@ pub mod access;
 pub mod approval;
 mod column;
 pub mod cost;
+pub mod git;
 pub mod ids;
 pub mod job;
 pub mod permission;

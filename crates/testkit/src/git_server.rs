@@ -14,6 +14,7 @@ use hyper_util::rt::TokioIo;
 use parking_lot::Mutex;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpListener;
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 
@@ -33,6 +34,8 @@ struct Shared {
     /// `USER:PASSWORD` that every request must carry.
     credentials: String,
     requests: Mutex<Vec<String>>,
+    /// While true nothing is answered.
+    held: watch::Sender<bool>,
 }
 
 impl GitServer {
@@ -46,6 +49,7 @@ impl GitServer {
             root: directory.path().to_owned(),
             credentials: format!("{user}:{password}"),
             requests: Mutex::default(),
+            held: watch::Sender::new(false),
         });
         let acceptor = TlsAcceptor::from(certificate.server);
         let mut tasks = JoinSet::new();
@@ -109,6 +113,15 @@ impl GitServer {
         self.shared.requests.lock().clone()
     }
 
+    /// Answers nothing until [`GitServer::go_on`]; requests are noted.
+    pub fn hold(&self) {
+        self.shared.held.send_replace(true);
+    }
+
+    pub fn go_on(&self) {
+        self.shared.held.send_replace(false);
+    }
+
     fn bare(&self, repository: &str) -> PathBuf {
         self.directory.path().join(format!("{repository}.git"))
     }
@@ -166,6 +179,11 @@ async fn answer(
             .to_owned()
     };
     let wanted = base64::engine::general_purpose::STANDARD.encode(&shared.credentials);
+    if *shared.held.borrow() {
+        let line = format!("{} {} held", head.method, head.uri.path());
+        shared.requests.lock().push(line);
+        let _ = shared.held.subscribe().wait_for(|held| !held).await;
+    }
     let response = if header("authorization") == format!("Basic {wanted}") {
         let environment = [
             ("REQUEST_METHOD", head.method.to_string()),

@@ -1,4 +1,4 @@
-//! What libgit2 can't do: submodules and files of Git LFS, with the `git` of this machine.
+//! What libgit2 can't do: submodules, files of Git LFS and SSH, with the `git` of this machine.
 //!
 //! Nothing of the user's or the system's configuration is read, nothing is asked on a terminal, no
 //! hook runs, and no transport but the connection's own is allowed. The token is in a configuration
@@ -21,10 +21,13 @@ const PATIENCE: Duration = Duration::from_secs(15 * 60);
 const LOOK: Duration = Duration::from_millis(50);
 /// What is kept of its complaints.
 const MOST: u64 = 16 * 1024;
+/// And of what it prints: names of references.
+const MOST_PRINTED: u64 = 1024 * 1024;
 
 /// What is needed of the machine's git.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Needs<'a> {
+    /// Whether submodules are asked for.
     pub(super) submodules: bool,
     /// A file that Git LFS keeps.
     pub(super) lfs: Option<&'a str>,
@@ -55,35 +58,32 @@ pub(super) fn fetch<W: Write>(
     scratch: &Path,
     out: W,
 ) -> Result<W, FetchError> {
-    let missing = |program: &'static str| FetchError::Missing {
+    let program = find_program("git").ok_or_else(|| FetchError::Missing {
         what: needs.what(),
-        program,
-    };
-    let git = find_program("git").ok_or_else(|| missing("git"))?;
-    let lfs = find_program("git-lfs");
-    if needs.lfs.is_some() && lfs.is_none() {
-        return Err(missing("git-lfs"));
+        program: "git",
+    })?;
+    let git = Git::prepare(program, Way::of(connection, scratch)?, scratch)?;
+    git.fetch(commit, reference)?;
+    check_out(&git, commit, needs, out)
+}
+
+/// Checks out a commit that is there already, with its submodules and large files, and packs it.
+///
+/// # Errors
+/// [`FetchError`], with the remedy when a program is missing.
+pub(super) fn check_out<W: Write>(
+    git: &Git,
+    commit: &str,
+    needs: Needs<'_>,
+    out: W,
+) -> Result<W, FetchError> {
+    if needs.lfs.is_some() && !git.has_lfs {
+        return Err(FetchError::Missing {
+            what: needs.what(),
+            program: "git-lfs",
+        });
     }
-    let git = Git::prepare(git, connection, lfs.is_some(), scratch)?;
-    git.run(&["init", "--quiet", "."])?;
-    let address = connection.url.as_str();
-    let alone = git.run(&[
-        "fetch",
-        "--quiet",
-        "--depth=1",
-        "--no-tags",
-        "--",
-        address,
-        commit,
-    ]);
-    if alone.is_err() {
-        let all = match reference {
-            "" => "+refs/heads/*:refs/terrane/heads/*".to_owned(),
-            name => format!("+{name}:refs/terrane/reference"),
-        };
-        git.run(&["fetch", "--quiet", "--no-tags", "--", address, &all])?;
-    }
-    git.run(&["remote", "add", "origin", address])?;
+    git.run(&["remote", "add", "origin", &git.way.address])?;
     git.run(&["checkout", "--quiet", "--force", "--detach", commit])?;
     if needs.submodules {
         let update = ["submodule", "--quiet", "update", "--init", "--recursive"];
@@ -97,7 +97,7 @@ pub(super) fn fetch<W: Write>(
     if let Some(path) = packed.pointers.first() {
         let what = format!("files kept by Git LFS ({path})");
         let program = "git-lfs";
-        if lfs.is_none() {
+        if !git.has_lfs {
             return Err(FetchError::Missing { what, program });
         }
         return Err(FetchError::Host(format!(
@@ -107,49 +107,113 @@ pub(super) fn fetch<W: Write>(
     Ok(packed.out)
 }
 
-struct Git {
+/// How git reaches a repository.
+#[derive(Debug)]
+pub(super) struct Way {
+    /// What git is told.
+    pub(super) address: String,
+    pub(super) scheme: String,
+    pub(super) host: String,
+    /// In git's own language, beside what holds for all.
+    pub(super) configuration: String,
+    pub(super) environment: Vec<(&'static str, String)>,
+}
+
+impl Way {
+    /// Over HTTPS, with the connection's token, authorities and proxy.
+    fn of(connection: &Connection, scratch: &Path) -> Result<Self, FetchError> {
+        let authorities = if connection.ca_pem.is_empty() {
+            None
+        } else {
+            let path = scratch.join("authorities.pem");
+            std::fs::write(&path, with_system(&connection.ca_pem))?;
+            Some(path)
+        };
+        Ok(Self {
+            address: connection.url.to_string(),
+            scheme: connection.url.scheme().to_owned(),
+            host: connection.url.host_str().unwrap_or_default().to_owned(),
+            configuration: of_connection(connection, authorities.as_deref())?,
+            environment: Vec::new(),
+        })
+    }
+}
+
+/// The machine's git in a tree of its own.
+pub(super) struct Git {
     program: PathBuf,
+    has_lfs: bool,
     /// The configuration that is read instead of the user's.
     configuration: PathBuf,
     home: PathBuf,
-    tree: PathBuf,
-    protocols: String,
-    url: url::Url,
+    pub(super) tree: PathBuf,
+    way: Way,
 }
 
 impl Git {
-    fn prepare(
-        program: PathBuf,
-        connection: &Connection,
-        lfs: bool,
-        scratch: &Path,
-    ) -> Result<Self, FetchError> {
+    /// An empty repository below `scratch`.
+    ///
+    /// # Errors
+    /// The file system's own, or git's.
+    pub(super) fn prepare(program: PathBuf, way: Way, scratch: &Path) -> Result<Self, FetchError> {
         let place = scratch.join("cli");
         crate::files::make_directory(&place, 0o700)?;
         let it = Self {
             program,
+            has_lfs: find_program("git-lfs").is_some(),
             configuration: place.join("config"),
             home: place.join("home"),
             tree: place.join("tree"),
-            protocols: connection.url.scheme().to_owned(),
-            url: connection.url.clone(),
+            way,
         };
         crate::files::make_directory(&it.home, 0o700)?;
         crate::files::make_directory(&it.tree, 0o700)?;
-        let authorities = place.join("authorities.pem");
-        let authorities = if connection.ca_pem.is_empty() {
-            None
-        } else {
-            std::fs::write(&authorities, with_system(&connection.ca_pem))?;
-            Some(authorities)
-        };
-        let text = configuration(connection, lfs, authorities.as_deref())?;
+        let text = configuration(&it.way, it.has_lfs);
         crate::files::write_private(&it.configuration, text.as_bytes())?;
+        it.run(&["init", "--quiet", "."])?;
         Ok(it)
     }
 
+    /// Fetches one commit; if the host does not give it out by its id, all behind the reference.
+    ///
+    /// # Errors
+    /// What git says, as a sentence.
+    pub(super) fn fetch(&self, commit: &str, reference: &str) -> Result<(), FetchError> {
+        let address = self.way.address.as_str();
+        let start = ["fetch", "--quiet", "--no-tags"];
+        let alone = [&start[..], &["--depth=1", "--", address, commit]].concat();
+        match self.run(&alone) {
+            Ok(()) => return Ok(()),
+            Err(error @ FetchError::Credentials(_)) => return Err(error),
+            Err(_) => {}
+        }
+        let all = match reference {
+            "" => "+refs/heads/*:refs/terrane/heads/*".to_owned(),
+            name => format!("+{name}:refs/terrane/reference"),
+        };
+        self.run(&[&start[..], &["--", address, &all]].concat())
+    }
+
+    /// The names that the host has, among these.
+    ///
+    /// # Errors
+    /// What git says, as a sentence.
+    pub(super) fn names(&self, among: &[String]) -> Result<String, FetchError> {
+        let start = ["ls-remote", "--symref", "--", &self.way.address];
+        let among: Vec<&str> = among.iter().map(String::as_str).collect();
+        self.read(&[&start[..], &among].concat())
+    }
+
     /// Runs one command in the tree.
-    fn run(&self, arguments: &[&str]) -> Result<(), FetchError> {
+    ///
+    /// # Errors
+    /// What git says, as a sentence.
+    pub(super) fn run(&self, arguments: &[&str]) -> Result<(), FetchError> {
+        self.read(arguments).map(drop)
+    }
+
+    /// Runs one command in the tree and gives what it prints.
+    fn read(&self, arguments: &[&str]) -> Result<String, FetchError> {
         let mut child = Command::new(&self.program)
             .args(arguments)
             .current_dir(&self.tree)
@@ -162,20 +226,19 @@ impl Git {
             .env("GIT_TERMINAL_PROMPT", "0")
             .env("GIT_ASKPASS", "/bin/false")
             .env("SSH_ASKPASS", "/bin/false")
-            .env("GIT_ALLOW_PROTOCOL", &self.protocols)
+            .env("GIT_ALLOW_PROTOCOL", &self.way.scheme)
+            .envs(
+                self.way
+                    .environment
+                    .iter()
+                    .map(|(name, value)| (name, value)),
+            )
             .stdin(Stdio::null())
-            .stdout(Stdio::null())
+            .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()?;
-        let complaints = child.stderr.take();
-        let reading = std::thread::spawn(move || {
-            let mut text = Vec::new();
-            if let Some(mut complaints) = complaints {
-                let _ = complaints.by_ref().take(MOST).read_to_end(&mut text);
-                let _ = std::io::copy(&mut complaints, &mut std::io::sink());
-            }
-            String::from_utf8_lossy(&text).into_owned()
-        });
+        let complaints = beginning(child.stderr.take(), MOST);
+        let printed = beginning(child.stdout.take(), MOST_PRINTED);
         let deadline = Instant::now() + PATIENCE;
         let status = loop {
             if let Some(status) = child.try_wait()? {
@@ -187,15 +250,18 @@ impl Git {
             }
             std::thread::sleep(LOOK);
         };
-        let said = reading.join().unwrap_or_default();
+        let said = complaints.join().unwrap_or_default();
         if status.success() {
-            return Ok(());
+            return Ok(printed.join().unwrap_or_default());
         }
         Err(self.sentence(arguments.first().copied().unwrap_or_default(), &said))
     }
 
     fn sentence(&self, command: &str, said: &str) -> FetchError {
-        let host = self.url.host_str().unwrap_or_default();
+        if self.way.scheme == super::ssh::SCHEME {
+            return super::ssh::sentence(&self.way.host, command, said);
+        }
+        let host = &self.way.host;
         let has = |part: &str| said.contains(part);
         FetchError::Host(
             if has("Authentication failed") || has("could not read Username") {
@@ -206,13 +272,8 @@ impl Git {
                     ),
                     None => format!("{host} refuses the credentials of this connection"),
                 }
-            } else if has("not allowed") && has("transport") {
-                format!(
-                    "the repository has a submodule whose address does not begin with {}://; use \
-                 relative or {} addresses in .gitmodules",
-                    self.url.scheme(),
-                    self.url.scheme()
-                )
+            } else if let Some(sentence) = other_transport(&self.way.scheme, said) {
+                sentence
             } else {
                 let last = said
                     .lines()
@@ -227,6 +288,31 @@ impl Git {
     }
 }
 
+/// What is said when a submodule is not to be had over the repository's own transport.
+pub(super) fn other_transport(scheme: &str, said: &str) -> Option<String> {
+    (said.contains("not allowed") && said.contains("transport")).then(|| {
+        format!(
+            "the repository has a submodule whose address does not begin with {scheme}://; use \
+             relative or {scheme} addresses in .gitmodules"
+        )
+    })
+}
+
+/// Reads the beginning of an output, and the rest away.
+fn beginning(
+    output: Option<impl Read + Send + 'static>,
+    most: u64,
+) -> std::thread::JoinHandle<String> {
+    std::thread::spawn(move || {
+        let mut text = Vec::new();
+        if let Some(mut output) = output {
+            let _ = output.by_ref().take(most).read_to_end(&mut text);
+            let _ = std::io::copy(&mut output, &mut std::io::sink());
+        }
+        String::from_utf8_lossy(&text).into_owned()
+    })
+}
+
 /// The host of a complaint, if it is not the connection's.
 fn other_host(own: &str) -> impl Fn(&str) -> Option<String> {
     move |line| {
@@ -237,11 +323,8 @@ fn other_host(own: &str) -> impl Fn(&str) -> Option<String> {
     }
 }
 
-fn configuration(
-    connection: &Connection,
-    lfs: bool,
-    authorities: Option<&Path>,
-) -> Result<String, FetchError> {
+/// What is read instead of the user's configuration.
+fn configuration(way: &Way, lfs: bool) -> String {
     let mut text = String::from(
         "[core]\n\thooksPath = /dev/null\n\tfsmonitor = false\n\taskPass = /bin/false\n\
          [protocol \"ext\"]\n\tallow = never\n[protocol \"file\"]\n\tallow = never\n\
@@ -250,6 +333,22 @@ fn configuration(
          [init]\n\tdefaultBranch = main\n[gc]\n\tauto = 0\n[maintenance]\n\tauto = false\n\
          [http]\n\tfollowRedirects = false\n\tlowSpeedLimit = 1000\n\tlowSpeedTime = 60\n",
     );
+    text.push_str(&way.configuration);
+    if lfs {
+        text.push_str(
+            "[filter \"lfs\"]\n\tclean = git-lfs clean -- %f\n\tsmudge = git-lfs smudge -- %f\n\
+             \tprocess = git-lfs filter-process\n\trequired = true\n",
+        );
+    }
+    text
+}
+
+/// The connection's authorities, proxy and token.
+fn of_connection(
+    connection: &Connection,
+    authorities: Option<&Path>,
+) -> Result<String, FetchError> {
+    let mut text = String::from("[http]\n");
     if let Some(path) = authorities {
         let _ = writeln!(text, "\tsslCAInfo = {}", quoted(&path.to_string_lossy())?);
     }
@@ -267,12 +366,6 @@ fn configuration(
             "[http {}]\n\textraHeader = {}\n",
             quoted(&format!("{origin}/"))?,
             quoted(&format!("Authorization: Basic {pair}"))?
-        );
-    }
-    if lfs {
-        text.push_str(
-            "[filter \"lfs\"]\n\tclean = git-lfs clean -- %f\n\tsmudge = git-lfs smudge -- %f\n\
-             \tprocess = git-lfs filter-process\n\trequired = true\n",
         );
     }
     Ok(text)
@@ -315,7 +408,9 @@ mod tests {
     fn the_token_is_for_the_connection_s_host_alone() {
         let url = "https://git.example:8443/a/b.git";
         let connection = Connection::new(url, "bot", "t", &[], None).unwrap();
-        let text = configuration(&connection, true, None).unwrap();
+        let scratch = tempfile::tempdir().unwrap();
+        let way = Way::of(&connection, scratch.path()).unwrap();
+        let text = configuration(&way, true);
         assert!(
             text.contains("[http \"https://git.example:8443/\"]"),
             "{text}"

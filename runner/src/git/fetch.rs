@@ -36,8 +36,8 @@ pub struct Fetched {
 pub enum FetchError {
     #[error("the repository's address must begin with https:// and carry no credentials")]
     Address,
-    #[error("repositories over SSH are not fetched by this runner; use the https address")]
-    Ssh,
+    #[error("{0}")]
+    Ssh(String),
     #[error(transparent)]
     Client(#[from] ClientError),
     #[error("the repository has no branch, tag or commit {0:?}")]
@@ -111,11 +111,25 @@ fn fetch_over<W: Write>(
     let mut remote = repository.remote_anonymous(&registered.url())?;
     let target = resolve(&mut remote, wanted)?;
     download(&repository, registered, &target)?;
+    let (fetched, out, left) = pack_target(&repository, &target, wanted, out)?;
+    Ok((fetched, out, left, target.reference))
+}
+
+/// Packs what was fetched, straight from the object database.
+///
+/// # Errors
+/// [`FetchError::NoCommit`] when it did not come.
+pub(super) fn pack_target<W: Write>(
+    repository: &Repository,
+    target: &Target,
+    wanted: &Wanted,
+    out: W,
+) -> Result<(Fetched, W, Left), FetchError> {
     let commit = repository
         .find_object(target.id, None)
         .and_then(|object| object.peel_to_commit())
         .map_err(|_| FetchError::NoCommit(target.id.to_string()))?;
-    let (out, left) = pack_tree(&repository, &commit.tree()?, wanted.submodules, out)?;
+    let (out, left) = pack_tree(repository, &commit.tree()?, wanted.submodules, out)?;
     let author = commit.author();
     let fetched = Fetched {
         commit: commit.id().to_string(),
@@ -123,34 +137,62 @@ fn fetch_over<W: Write>(
         message: String::from_utf8_lossy(commit.message_bytes()).into_owned(),
         branch: target.branch.clone(),
     };
-    Ok((fetched, out, left, target.reference))
+    Ok((fetched, out, left))
 }
 
-struct Target {
-    id: Oid,
+/// A name that the host has.
+pub(super) struct Head {
+    pub(super) name: String,
+    pub(super) id: Oid,
+    /// The full name that it stands for, if it is no name of its own.
+    pub(super) stands_for: Option<String>,
+}
+
+/// What is to be fetched.
+pub(super) struct Target {
+    pub(super) id: Oid,
     /// The reference's full name, where it has one: the way to a commit that the host does not give
     /// out by itself.
-    reference: String,
-    branch: String,
+    pub(super) reference: String,
+    pub(super) branch: String,
 }
 
 fn resolve(remote: &mut Remote<'_>, wanted: &Wanted) -> Result<Target, FetchError> {
-    let asked = wanted.reference.as_str();
     let connection = remote.connect_auth(Direction::Fetch, None, None)?;
-    let heads = connection.list()?;
-    let names = [
+    let heads: Vec<Head> = connection
+        .list()?
+        .iter()
+        .map(|head| Head {
+            name: head.name().to_owned(),
+            id: head.oid(),
+            stands_for: head.symref_target().map(str::to_owned),
+        })
+        .collect();
+    choose(&heads, wanted)
+}
+
+/// The full names that a reference may be short for, in the order in which they are tried.
+pub(super) fn full_names(asked: &str) -> Vec<String> {
+    if asked.is_empty() {
+        return vec!["HEAD".to_owned()];
+    }
+    vec![
         asked.to_owned(),
         format!("refs/heads/{asked}"),
         format!("refs/tags/{asked}"),
-    ];
-    let names = if asked.is_empty() {
-        vec!["HEAD".to_owned()]
-    } else {
-        names.to_vec()
-    };
+    ]
+}
+
+/// What is wanted, of what the host has.
+///
+/// # Errors
+/// [`FetchError::NoReference`].
+pub(super) fn choose(heads: &[Head], wanted: &Wanted) -> Result<Target, FetchError> {
+    let asked = wanted.reference.as_str();
+    let names = full_names(asked);
     let found = names
         .iter()
-        .find_map(|name| heads.iter().find(|head| head.name() == name));
+        .find_map(|name| heads.iter().find(|head| head.name == *name));
     let pinned = Oid::from_str(if wanted.commit.is_empty() {
         asked
     } else {
@@ -159,9 +201,9 @@ fn resolve(remote: &mut Remote<'_>, wanted: &Wanted) -> Result<Target, FetchErro
     let is_whole = |id: &Oid| id.to_string().len() == 40;
     match (found, pinned) {
         (Some(head), pinned) => {
-            let name = head.name().to_owned();
+            let name = head.name.clone();
             let branch = if name == "HEAD" {
-                head.symref_target().unwrap_or_default().to_owned()
+                head.stands_for.clone().unwrap_or_default()
             } else {
                 name.clone()
             };
@@ -170,7 +212,7 @@ fn resolve(remote: &mut Remote<'_>, wanted: &Wanted) -> Result<Target, FetchErro
                 .unwrap_or_default()
                 .to_owned();
             let id = if wanted.commit.is_empty() {
-                head.oid()
+                head.id
             } else {
                 pinned?
             };

@@ -117,17 +117,37 @@ async fn with_fresh_token(
     fetch_and_upload(context, directory, work).await
 }
 
+enum Way {
+    Https(Box<git::Connection>),
+    Ssh(git::SshConnection),
+}
+
+fn connection(context: &Context, work: &FetchWork) -> Result<Way, git::FetchError> {
+    if git::SshConnection::is_meant(&work.url) {
+        let connection = git::SshConnection::new(&work.url, &work.token, &work.known_hosts)?;
+        return Ok(Way::Ssh(connection));
+    }
+    let proxy = context
+        .proxy
+        .as_ref()
+        .map(|(url, exceptions)| (url, exceptions.as_deref()));
+    let FetchWork {
+        url,
+        username,
+        token,
+        ca_pem,
+        ..
+    } = work;
+    let connection = git::Connection::new(url, username, token, ca_pem, proxy)?;
+    Ok(Way::Https(Box::new(connection)))
+}
+
 async fn fetch_and_upload(
     context: &Context,
     directory: &JobDirectory,
     work: &FetchWork,
 ) -> Result<FetchResult, FetchJobError> {
-    let proxy = context
-        .proxy
-        .as_ref()
-        .map(|(url, exceptions)| (url, exceptions.as_deref()));
-    let connection =
-        git::Connection::new(&work.url, &work.username, &work.token, &work.ca_pem, proxy)?;
+    let connection = connection(context, work)?;
     let wanted = git::Wanted {
         reference: work.reference.clone(),
         commit: work.commit.clone(),
@@ -152,7 +172,10 @@ async fn fetch_and_upload(
                 flate2::Compression::fast(),
             ))
         };
-        let (fetched, gzip) = git::fetch(connection, runtime, &wanted, &scratch, gzip)?;
+        let (fetched, gzip) = match connection {
+            Way::Https(connection) => git::fetch(*connection, runtime, &wanted, &scratch, gzip)?,
+            Way::Ssh(connection) => git::fetch_over_ssh(&connection, &wanted, &scratch, gzip)?,
+        };
         gzip.finish()?.flush()?;
         std::fs::remove_dir_all(&scratch)?;
         Ok::<_, FetchJobError>(fetched)

@@ -7,6 +7,7 @@ mod binaries;
 mod disk;
 mod git;
 mod git_cli;
+mod git_ssh;
 mod jobs;
 mod large;
 mod limits;

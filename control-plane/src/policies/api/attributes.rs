@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use domain::ids::RunnerPoolId;
 use domain::policy::{PolicySource, PolicyStage, RevisionStatus};
 use policy::suite::{TestOutcome, TestResult, UnitReport};
 use policy::worker::Checked;
@@ -16,6 +17,7 @@ use crate::policies::group_service::GroupChange;
 use crate::policies::model::{
     Bound, BoundKind, CommitInfo, Findings, GroupStatus, PolicyGroup, Revision,
 };
+use crate::workspaces::{GitInput, GitSource, NewGitSource};
 
 /// Attributes of type `policy-groups`.
 #[derive(Debug, Serialize, ToSchema)]
@@ -38,6 +40,12 @@ pub(super) struct GroupAttributes {
     /// The folder of the manifest, from the root.
     pub path: String,
     pub common_functions_folder: Option<String>,
+    /// The repository, where the files come from one; its token is write-only.
+    #[schema(value_type = Option<Object>)]
+    pub git: Option<GitSource>,
+    /// Whose runners fetch it; none: the account's default pool.
+    #[schema(value_type = Option<String>)]
+    pub agent_pool_id: Option<RunnerPoolId>,
     pub is_enforced: bool,
     pub overridable: bool,
     /// `pending`, `fetching`, `active` or `errored`: of the newest files. Those in force stay when
@@ -64,6 +72,8 @@ pub(super) fn group(group: &PolicyGroup, bound: &[Bound]) -> Resource<GroupAttri
         source: group.source,
         path: group.layout.path.clone(),
         common_functions_folder: group.layout.common.clone(),
+        git: group.git.clone(),
+        agent_pool_id: group.pool_id.clone(),
         is_enforced: group.enforced,
         overridable: group.overridable,
         status: group.status(),
@@ -116,6 +126,14 @@ pub(super) struct GroupInput {
     #[serde(default, deserialize_with = "nullable")]
     #[schema(value_type = Option<String>)]
     pub common_functions_folder: Option<Option<String>>,
+    /// The repository that the files are fetched from, as for a workspace; null: they are uploaded.
+    #[serde(default, deserialize_with = "nullable")]
+    #[schema(value_type = Option<Object>)]
+    pub git: Option<Option<GitInput>>,
+    /// Whose runners fetch it; null: the account's default pool.
+    #[serde(default, deserialize_with = "nullable")]
+    #[schema(value_type = Option<String>)]
+    pub agent_pool_id: Option<Option<RunnerPoolId>>,
     pub is_enforced: Option<bool>,
     pub overridable: Option<bool>,
     #[schema(value_type = Option<Object>)]
@@ -187,8 +205,12 @@ impl GroupInput {
             stage: stage.transpose()?,
             path: input.path.map(Option::unwrap_or_default),
             common: input.common_functions_folder,
-            git: None,
-            pool: None,
+            git: match input.git {
+                Some(Some(git)) => Some(Some(NewGitSource::from_input(git)?)),
+                Some(None) => Some(None),
+                None => None,
+            },
+            pool: input.agent_pool_id,
             enforced: input.is_enforced,
             overridable: input.overridable,
             links,

@@ -4,6 +4,9 @@ use domain::ids::{JobId, RunnerId};
 use domain::job::{JobKind, JobStatus};
 use serde_json::json;
 
+use super::fetches;
+use super::owner::Owner;
+use super::service::Lease;
 use super::store::{self, Job};
 use crate::app::App;
 use crate::context::{Actor, Context, Tenant};
@@ -56,14 +59,25 @@ pub async fn complete(
     let job = store::find(&mut tx, tenant, id)
         .await?
         .ok_or(RunError::StaleEpoch)?;
-    workspaces::lock_and_find(&mut tx, tenant, &job.workspace_id).await?;
+    let of = match &job.owner {
+        Owner::Run(of) => of.clone(),
+        Owner::Fetch(fetch) => {
+            let lease = Lease {
+                runner,
+                job: id,
+                epoch,
+            };
+            return fetches::complete(app, tx, &ctx, lease, fetch, report).await;
+        }
+    };
+    workspaces::lock_and_find(&mut tx, tenant, &of.workspace_id).await?;
     let job = store::find(&mut tx, tenant, &job.id)
         .await?
         .ok_or(RunError::StaleEpoch)?;
     if job.runner_id.as_ref() != Some(runner) || job.epoch != epoch {
         return Err(RunError::StaleEpoch);
     }
-    let mut run = crate::runs::store::find(&mut tx, tenant, &job.run_id)
+    let mut run = crate::runs::store::find(&mut tx, tenant, &of.run_id)
         .await?
         .ok_or(RunError::StaleEpoch)?;
     match job.status {

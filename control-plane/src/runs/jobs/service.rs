@@ -4,21 +4,21 @@ use chrono::TimeDelta;
 use domain::ids::{JobId, RunId, RunnerId, RunnerPoolId};
 use domain::job::{JobKind, JobStatus};
 
+use super::owner::{OfRun, Owner};
 pub use super::store::Job;
-use super::{store, turns};
+use super::{fetches, store, turns};
 use crate::app::App;
 use crate::clock::Timestamp;
 use crate::context::{Actor, Context, Tenant};
+use crate::fetches::Fetch;
+use crate::runners::Offered;
 use crate::runs::error::RunError;
 use crate::runs::machine::Event;
 use crate::runs::model::Run;
-use crate::runs::transition::{advance, transition, wake_after};
+use crate::runs::transition::transition;
 use crate::workspaces::{self, Workspace};
 
 type Result<T> = std::result::Result<T, RunError>;
-
-/// How often a plan is tried: a second time when its runner is lost.
-const PLAN_ATTEMPTS: i64 = 2;
 
 /// How often another replica may be quicker before an offer is left to the next pass.
 const OFFER_ATTEMPTS: usize = 8;
@@ -83,9 +83,11 @@ pub async fn enqueue(
     let job = Job {
         id: JobId::random(),
         account_id: run.account_id.clone(),
-        environment_id: run.environment_id.clone(),
-        workspace_id: run.workspace_id.clone(),
-        run_id: run.id.clone(),
+        owner: Owner::Run(OfRun {
+            environment_id: run.environment_id.clone(),
+            workspace_id: run.workspace_id.clone(),
+            run_id: run.id.clone(),
+        }),
         kind,
         pool_id: pool,
         status: JobStatus::Queued,
@@ -106,18 +108,24 @@ pub async fn enqueue(
     Ok(job)
 }
 
-/// Offers the queued job of a pool whose turn it is to a runner; `None` if none may start.
+/// Offers the queued job of a pool whose turn it is to a runner; `None` if none may start there.
+/// `offered`: what the runner says it has; jobs that it doesn't know are passed over.
 ///
 /// # Errors
 /// The database's own.
-pub async fn offer_next(app: &App, pool: &RunnerPoolId, runner: &RunnerId) -> Result<Option<Job>> {
+pub async fn offer_next(
+    app: &App,
+    pool: &RunnerPoolId,
+    runner: &RunnerId,
+    offered: Offered,
+) -> Result<Option<Job>> {
     let limit = app.installation.limits.jobs_per_account();
     let mut tx = app.db.begin().await?;
     let now = tx.database_now().await?;
     let until = now + TimeDelta::seconds(app.installation.timing.offer.into());
     let mut counted = None;
     for _ in 0..OFFER_ATTEMPTS {
-        let Some(next) = turns::next(&mut tx, pool, limit).await? else {
+        let Some(next) = turns::next(&mut tx, pool, limit, offered.fetches_of_no_run).await? else {
             return Ok(None);
         };
         let limited = next.limited || limit < i64::MAX;
@@ -155,10 +163,30 @@ fn runner_context(app: &App, tenant: &Tenant, runner: &RunnerId) -> Context {
 }
 
 /// A lease as it was taken: what the runner's job is built from.
-pub struct Taken {
+pub enum Taken {
+    Run(Box<TakenRun>),
+    Fetch(Box<TakenFetch>),
+}
+
+/// A run's job, taken.
+pub struct TakenRun {
     pub job: Job,
     pub run: Run,
     pub workspace: Workspace,
+}
+
+/// A fetch's job, taken.
+pub struct TakenFetch {
+    pub job: Job,
+    pub fetch: Fetch,
+}
+
+/// The lease that a runner claims.
+#[derive(Clone, Copy)]
+pub(super) struct Lease<'a> {
+    pub runner: &'a RunnerId,
+    pub job: &'a JobId,
+    pub epoch: i64,
 }
 
 /// The runner takes an offered job: from here on it holds the lease, and the run's phase has
@@ -178,7 +206,22 @@ pub async fn acknowledge(
     let job = store::find(tx, tenant, job)
         .await?
         .ok_or(RunError::StaleEpoch)?;
-    let workspace = workspaces::lock_and_find(tx, tenant, &job.workspace_id)
+    let of = match &job.owner {
+        Owner::Run(of) => of.clone(),
+        Owner::Fetch(id) => {
+            let lease = Lease {
+                runner,
+                job: &job.id,
+                epoch,
+            };
+            let fetch = fetches::acknowledge(app, tx, tenant, lease, id).await?;
+            let job = store::find(tx, tenant, &job.id)
+                .await?
+                .ok_or(RunError::StaleEpoch)?;
+            return Ok(Taken::Fetch(Box::new(TakenFetch { job, fetch })));
+        }
+    };
+    let workspace = workspaces::lock_and_find(tx, tenant, &of.workspace_id)
         .await?
         .ok_or(RunError::StaleEpoch)?;
     let now = tx.database_now().await?;
@@ -186,7 +229,7 @@ pub async fn acknowledge(
     if !store::lease(tx, tenant, &job.id, runner, epoch, now, until).await? {
         return Err(RunError::StaleEpoch);
     }
-    let mut run = crate::runs::store::find(tx, tenant, &job.run_id)
+    let mut run = crate::runs::store::find(tx, tenant, &of.run_id)
         .await?
         .ok_or(RunError::StaleEpoch)?;
     let event = match job.kind {
@@ -200,11 +243,11 @@ pub async fn acknowledge(
     let job = store::find(tx, tenant, &job.id)
         .await?
         .ok_or(RunError::StaleEpoch)?;
-    Ok(Taken {
+    Ok(Taken::Run(Box::new(TakenRun {
         job,
         run,
         workspace,
-    })
+    })))
 }
 
 /// What becomes of a job that a runner says it holds.
@@ -273,114 +316,6 @@ pub async fn fresh_period(app: &App) -> Result<u64> {
     let renewed = store::renew_all(&mut tx, until).await?;
     tx.commit().await?;
     Ok(renewed)
-}
-
-/// Deals with leases and offers that have run out.
-///
-/// # Errors
-/// The database's own; the rest is done at the next pass.
-pub async fn expire(app: &App) -> Result<()> {
-    let mut conn = app.db.acquire().await?;
-    let now = conn.database_now().await?;
-    let overdue = store::overdue(&mut conn, now).await?;
-    drop(conn);
-    for job in overdue {
-        match (job.status, job.kind) {
-            (JobStatus::Offered, _) => withdraw(app, &job.id, job.epoch).await?,
-            (JobStatus::Leased, JobKind::Apply) => lose_contact(app, &job, now).await?,
-            (JobStatus::OutOfContact, JobKind::Apply) => give_up_apply(app, &job).await?,
-            _ => give_up_plan(app, &job).await?,
-        }
-    }
-    app.signals.dispatch.wake();
-    Ok(())
-}
-
-async fn lose_contact(app: &App, job: &Job, now: Timestamp) -> Result<()> {
-    let until = now + TimeDelta::seconds(app.installation.timing.out_of_contact.into());
-    let mut tx = app.db.begin().await?;
-    if store::lose_contact(&mut tx, job, now, until).await? {
-        tracing::warn!(job = %job.id, run = %job.run_id, runner = ?job.runner_id,
-            "an apply's runner is silent; the apply goes on there, its workspace stays locked");
-    }
-    tx.commit().await?;
-    Ok(())
-}
-
-async fn give_up_apply(app: &App, job: &Job) -> Result<()> {
-    let error = "its runner did not come back; what it did last is not known. The workspace stays \
-        locked until the runner delivers its journal or a person resolves the run"
-        .to_owned();
-    step_of(app, job, Event::ApplyUncertain { error }).await
-}
-
-/// A plan or fetch whose runner is gone: once more, then it is an error.
-async fn give_up_plan(app: &App, job: &Job) -> Result<()> {
-    let tenant = Tenant::of_row(&job.account_id);
-    let ctx = Context::new(Actor::system(&job.account_id, "lease"), app.clock.clone());
-    let mut tx = app.db.begin().await?;
-    let Some(workspace) = workspaces::lock_and_find(&mut tx, &tenant, &job.workspace_id).await?
-    else {
-        return Ok(());
-    };
-    let still = store::find(&mut tx, &tenant, &job.id)
-        .await?
-        .is_some_and(|it| it.epoch == job.epoch && it.status == JobStatus::Leased);
-    let Some(mut run) = crate::runs::store::find(&mut tx, &tenant, &job.run_id).await? else {
-        return Ok(());
-    };
-    if !still {
-        return Ok(());
-    }
-    store::abandon(&mut tx, &tenant, &run.id, None, ctx.now()).await?;
-    let error = || format!("its runner was lost {PLAN_ATTEMPTS} times");
-    match (job.kind, job.attempt < PLAN_ATTEMPTS) {
-        (JobKind::Fetch, true) => {
-            enqueue(
-                &mut tx,
-                &ctx,
-                &run,
-                &workspace,
-                JobKind::Fetch,
-                job.attempt + 1,
-            )
-            .await?;
-        }
-        (JobKind::Fetch, false) => {
-            let event = Event::FetchFailed { error: error() };
-            transition(app, &mut tx, &ctx, &mut run, &event, None).await?;
-        }
-        (_, true) if run.state.cancel_requested_at.is_some() => {
-            transition(app, &mut tx, &ctx, &mut run, &Event::PlanCanceled, None).await?;
-        }
-        (_, true) => {
-            crate::runs::logs::restart(&mut tx, &tenant, &run.id, domain::run::Phase::Plan).await?;
-            transition(app, &mut tx, &ctx, &mut run, &Event::PlanLost, None).await?;
-            store::set_attempt(&mut tx, &tenant, &run.id, job.attempt + 1).await?;
-        }
-        (_, false) => {
-            let event = Event::PlanFailed { error: error() };
-            transition(app, &mut tx, &ctx, &mut run, &event, None).await?;
-        }
-    }
-    if run.status().is_final() {
-        crate::runs::queue::start_ready(app, &mut tx, &ctx, &run.workspace_id).await?;
-    }
-    tx.commit().await?;
-    wake_after(app, &run);
-    Ok(())
-}
-
-async fn step_of(app: &App, job: &Job, event: Event) -> Result<()> {
-    let tenant = Tenant::of_row(&job.account_id);
-    let ctx = Context::new(Actor::system(&job.account_id, "lease"), app.clock.clone());
-    let mut conn = app.db.acquire().await?;
-    let run = crate::runs::store::find(&mut conn, &tenant, &job.run_id).await?;
-    drop(conn);
-    if let Some(run) = run {
-        advance(app, &ctx, &run, &event, None).await?;
-    }
-    Ok(())
 }
 
 /// Asks the runner of a run's job for something, now if it is connected here.

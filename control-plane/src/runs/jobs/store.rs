@@ -1,9 +1,10 @@
 //! Rows of jobs. Deadlines are in the database's time: replicas' clocks may differ.
 
 use db::{Conn, Json};
-use domain::ids::{AccountId, EnvironmentId, JobId, RunId, RunnerId, RunnerPoolId, WorkspaceId};
+use domain::ids::{AccountId, FetchId, JobId, RunId, RunnerId, RunnerPoolId};
 use domain::job::{JobKind, JobStatus};
 
+use super::owner::Owner;
 use super::service::Directive;
 use crate::clock::Timestamp;
 use crate::context::Tenant;
@@ -15,9 +16,8 @@ type Result<T> = std::result::Result<T, db::Error>;
 pub struct Job {
     pub id: JobId,
     pub account_id: AccountId,
-    pub environment_id: EnvironmentId,
-    pub workspace_id: WorkspaceId,
-    pub run_id: RunId,
+    #[sqlx(flatten)]
+    pub owner: Owner,
     pub kind: JobKind,
     pub pool_id: RunnerPoolId,
     pub status: JobStatus,
@@ -36,21 +36,25 @@ pub struct Job {
 }
 
 pub(super) const COLUMNS: &str =
-    "SELECT id, account_id, environment_id, workspace_id, run_id, kind, pool_id,
+    "SELECT id, account_id, environment_id, workspace_id, run_id, fetch_id, kind, pool_id,
     status, priority, attempt, epoch, runner_id, directive, stage, executor, leased_at,
     lease_expires_at, silent_since, created_at, recovery_until FROM jobs ";
 
+/// A fetch that has a job already gets no second one.
 pub(super) async fn insert(conn: &mut Conn, tenant: &Tenant, job: &Job) -> Result<()> {
     conn.query(
-        "INSERT INTO jobs (id, account_id, environment_id, workspace_id, run_id, kind, pool_id,
+        "INSERT INTO jobs (id, account_id, environment_id, workspace_id, run_id, fetch_id, kind, pool_id,
             status, priority, attempt, epoch, directive, created_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
+         ON CONFLICT (fetch_id) WHERE fetch_id IS NOT NULL
+            AND status IN ('queued', 'offered', 'leased', 'out-of-contact') DO NOTHING",
     )
     .bind(&job.id)
     .bind(tenant.account())
-    .bind(&job.environment_id)
-    .bind(&job.workspace_id)
-    .bind(&job.run_id)
+    .bind(job.owner.run().map(|it| &it.environment_id))
+    .bind(job.owner.run().map(|it| &it.workspace_id))
+    .bind(job.owner.run().map(|it| &it.run_id))
+    .bind(job.owner.fetch())
     .bind(job.kind)
     .bind(&job.pool_id)
     .bind(job.status)
@@ -89,6 +93,23 @@ pub(crate) async fn latest(conn: &mut Conn, tenant: &Tenant, run: &RunId) -> Res
         .await
 }
 
+/// The newest job of a fetch.
+pub(super) async fn of_fetch(
+    conn: &mut Conn,
+    tenant: &Tenant,
+    fetch: &FetchId,
+) -> Result<Option<Job>> {
+    conn.build(COLUMNS)
+        .push("WHERE account_id = ")
+        .bind(tenant.account())
+        .push(" AND fetch_id = ")
+        .bind(fetch)
+        .push(" ORDER BY created_at DESC, id LIMIT 1")
+        .finish()
+        .fetch_optional()
+        .await
+}
+
 /// Offers a queued job to a runner: the epoch rises, the clock of the offer starts.
 pub(super) async fn offer(
     conn: &mut Conn,
@@ -101,7 +122,7 @@ pub(super) async fn offer(
         "UPDATE jobs SET status = 'offered', runner_id = $2, epoch = epoch + 1, offered_at = $3,
             lease_expires_at = $4
          WHERE id = $1 AND status = 'queued'
-         RETURNING id, account_id, environment_id, workspace_id, run_id, kind, pool_id, status,
+         RETURNING id, account_id, environment_id, workspace_id, run_id, fetch_id, kind, pool_id, status,
             priority, attempt, epoch, runner_id, directive, stage, executor, leased_at,
             lease_expires_at, silent_since, created_at, recovery_until",
     )
@@ -271,6 +292,36 @@ pub(super) async fn abandon(
     .execute()
     .await?;
     Ok(())
+}
+
+/// Ends one job without a result, if it still is at this epoch.
+pub(super) async fn abandon_one(conn: &mut Conn, job: &Job, now: Timestamp) -> Result<bool> {
+    let rows = conn
+        .query(
+            "UPDATE jobs SET status = 'abandoned', finished_at = $3, lease_expires_at = NULL
+             WHERE id = $1 AND epoch = $2
+                AND status IN ('queued', 'offered', 'leased', 'out-of-contact')",
+        )
+        .bind(&job.id)
+        .bind(job.epoch)
+        .bind(now)
+        .execute()
+        .await?;
+    Ok(rows == 1)
+}
+
+/// Ends the unfinished jobs of fetches that nobody wants any more.
+pub(super) async fn abandon_canceled(conn: &mut Conn, now: Timestamp) -> Result<u64> {
+    conn.query(
+        "UPDATE jobs SET status = 'abandoned', finished_at = $1, lease_expires_at = NULL
+         WHERE fetch_id IS NOT NULL
+            AND status IN ('queued', 'offered', 'leased', 'out-of-contact')
+            AND EXISTS (SELECT 1 FROM fetches f
+                WHERE f.id = jobs.fetch_id AND f.status = 'canceled')",
+    )
+    .bind(now)
+    .execute()
+    .await
 }
 
 /// A recovery has been delivered: its grant ends.

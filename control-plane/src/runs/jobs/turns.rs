@@ -16,7 +16,8 @@ type Result<T> = std::result::Result<T, db::Error>;
 struct Head {
     priority: i64,
     account_id: AccountId,
-    environment_id: EnvironmentId,
+    /// None: jobs of fetches.
+    environment_id: Option<EnvironmentId>,
     /// Whether its environment has a limit of its own.
     limited: bool,
 }
@@ -29,11 +30,13 @@ pub(super) struct Next {
     pub limited: bool,
 }
 
-/// The next job of a pool, if somebody's may start. `account_limit`: jobs at work per account.
+/// The next job of a pool, if somebody's may start. `account_limit`: jobs at work per account;
+/// `fetches`: whether jobs of fetches count, which only newer runners know.
 pub(super) async fn next(
     conn: &mut Conn,
     pool: &RunnerPoolId,
     account_limit: i64,
+    fetches: bool,
 ) -> Result<Option<Next>> {
     let head: Option<Head> = conn
         .query(
@@ -46,13 +49,13 @@ pub(super) async fn next(
                 GROUP BY account_id
              ), heads AS (
                 SELECT priority, account_id, environment_id, MIN(created_at) AS since FROM jobs
-                WHERE pool_id = $1 AND status = 'queued'
+                WHERE pool_id = $1 AND status = 'queued' AND (fetch_id IS NULL OR $3)
                 GROUP BY priority, account_id, environment_id
              )
              SELECT h.priority, h.account_id, h.environment_id,
                 e.max_concurrent_runs IS NOT NULL AS limited
              FROM heads h
-             JOIN environments e ON e.id = h.environment_id
+             LEFT JOIN environments e ON e.id = h.environment_id
              LEFT JOIN of_account a ON a.account_id = h.account_id
              LEFT JOIN at_work w
                 ON w.account_id = h.account_id AND w.environment_id = h.environment_id
@@ -64,21 +67,25 @@ pub(super) async fn next(
         )
         .bind(pool)
         .bind(account_limit)
+        .bind(fetches)
         .fetch_optional()
         .await?;
     let Some(head) = head else {
         return Ok(None);
     };
-    let job = conn
+    let of_head = conn
         .build(COLUMNS)
         .push("WHERE pool_id = ")
         .bind(pool)
         .push(" AND status = 'queued' AND priority = ")
         .bind(head.priority)
         .push(" AND account_id = ")
-        .bind(&head.account_id)
-        .push(" AND environment_id = ")
-        .bind(&head.environment_id)
+        .bind(&head.account_id);
+    let of_head = match &head.environment_id {
+        Some(environment) => of_head.push(" AND environment_id = ").bind(environment),
+        None => of_head.push(" AND environment_id IS NULL"),
+    };
+    let job = of_head
         .push(" ORDER BY created_at, id LIMIT 1")
         .finish()
         .fetch_optional()
@@ -119,7 +126,7 @@ pub(crate) async fn at_work(conn: &mut Conn, job: &Job) -> Result<AtWork> {
                 AS environment_limit",
     )
     .bind(&job.account_id)
-    .bind(&job.environment_id)
+    .bind(job.owner.run().map(|it| &it.environment_id))
     .fetch_one()
     .await
 }

@@ -65,7 +65,7 @@ pub async fn append(app: &App, address: &LogAddress<'_>, offset: i64, data: &[u8
         app,
         &mut tx,
         tenant,
-        &job.run_id,
+        &job.owner.need_run()?.run_id,
         phase_of(job.kind),
         address.stream,
     )
@@ -155,7 +155,7 @@ pub async fn end_of(app: &App, address: &LogAddress<'_>) -> Result<i64> {
     let found = store::find(
         &mut tx,
         address.tenant,
-        &job.run_id,
+        &job.owner.need_run()?.run_id,
         phase_of(job.kind),
         address.stream.as_str(),
     )

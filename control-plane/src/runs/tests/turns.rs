@@ -4,6 +4,7 @@ use db::Db;
 use domain::ids::{JobId, RunnerId, RunnerPoolId};
 use serde_json::json;
 
+use crate::runners::Offered;
 use crate::runs::jobs;
 use crate::testing::{Team, TestApp};
 
@@ -48,7 +49,7 @@ async fn queue(app: &TestApp, team: &Team, pool: &RunnerPoolId, priority: i64) -
 }
 
 async fn offer(app: &TestApp, pool: &RunnerPoolId, runner: &RunnerId) -> Option<JobId> {
-    jobs::offer_next(app, pool, runner)
+    jobs::offer_next(app, pool, runner, Offered::default())
         .await
         .unwrap()
         .map(|job| job.id)
