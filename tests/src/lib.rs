@@ -12,6 +12,7 @@
 mod api;
 pub mod bench;
 mod nat;
+mod policies;
 mod processes;
 mod project;
 mod runner;

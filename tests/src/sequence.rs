@@ -139,7 +139,8 @@ fn matches(
 }
 
 const IDS: &[&str] = &[
-    "ws", "run", "plan", "apply", "cv", "sv", "wsout", "tb", "prj", "var", "user", "re",
+    "ws", "run", "plan", "apply", "cv", "sv", "wsout", "tb", "prj", "var", "user", "re", "ce",
+    "polchk", "ts", "poleval",
 ];
 
 /// `METHOD PATH STATUS` with ids and names taken out.

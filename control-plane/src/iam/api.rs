@@ -24,6 +24,7 @@ pub fn routes() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(read_user))
         .routes(routes!(list_tokens, create_token))
         .merge(super::teams::api::routes())
+        .merge(super::memberships::api::routes())
 }
 
 type OneUser = Document<Resource<UserAttributes>>;

@@ -15,6 +15,8 @@ pub enum IamError {
     UsernameTaken { username: String },
     #[error("Name has already been taken")]
     TeamNameTaken,
+    #[error("nobody removes themselves: ask another administrator of the account")]
+    OwnMembership,
     #[error("an approval rule names this team; change or delete the rule first")]
     TeamInUse,
     #[error("this installation has its first account already; sign in as one of its users")]
@@ -45,6 +47,7 @@ impl Problem for IamError {
             Self::Invalid { .. } => "iam.invalid",
             Self::UsernameTaken { .. } => "iam.username-taken",
             Self::TeamNameTaken => "iam.team-name-taken",
+            Self::OwnMembership => "iam.own-membership",
             Self::TeamInUse => "iam.team-in-use",
             Self::AlreadySetUp => "iam.already-set-up",
             Self::FirstEnvironment { .. } => "iam.first-environment",
@@ -60,7 +63,7 @@ impl Problem for IamError {
             | Self::UsernameTaken { .. }
             | Self::TeamNameTaken
             | Self::FirstEnvironment { .. } => Kind::Invalid,
-            Self::AlreadySetUp | Self::TeamInUse => Kind::Conflict,
+            Self::AlreadySetUp | Self::OwnMembership | Self::TeamInUse => Kind::Conflict,
             Self::Fault(fault) => fault.kind(),
         }
     }
@@ -73,6 +76,7 @@ impl Problem for IamError {
             Self::NotFound
             | Self::Denied(_)
             | Self::AlreadySetUp
+            | Self::OwnMembership
             | Self::TeamInUse
             | Self::FirstEnvironment { .. }
             | Self::Fault(_) => None,

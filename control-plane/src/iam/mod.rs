@@ -11,6 +11,7 @@ mod authorize;
 mod bootstrap;
 mod error;
 pub mod login;
+mod memberships;
 mod model;
 mod password;
 mod run_tokens;

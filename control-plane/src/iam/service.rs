@@ -47,13 +47,16 @@ pub async fn read_user(app: &App, ctx: &Context, id: &UserId) -> Result<Member> 
     Ok(member)
 }
 
-/// A member of an account, for use cases that identify the caller themselves.
-pub(super) async fn find_member(
+/// A member of an account, for work of the control plane itself.
+///
+/// # Errors
+/// The database's own.
+pub async fn find_member(
     conn: &mut db::Conn,
     tenant: &Tenant,
     id: &UserId,
-) -> Result<Option<Member>> {
-    Ok(store::find_member(conn, tenant, id).await?)
+) -> std::result::Result<Option<Member>, db::Error> {
+    store::find_member(conn, tenant, id).await
 }
 
 /// Those of `ids` that are members of the account, for use cases that have authorised otherwise.

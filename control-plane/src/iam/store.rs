@@ -149,6 +149,56 @@ pub(super) async fn find_members(
         .await
 }
 
+/// Members of the account by name, those whose name or address has `search` in it.
+pub(super) async fn page_of_members(
+    conn: &mut Conn,
+    tenant: &Tenant,
+    search: Option<&str>,
+    page: Page,
+) -> Result<Paged<Member>> {
+    let pattern = || search.map(|text| format!("%{}%", text.to_lowercase()));
+    let total = conn
+        .build("SELECT COUNT(*) FROM users u JOIN memberships m ON m.user_id = u.id WHERE m.account_id = ")
+        .bind(tenant.account())
+        .push_if(" AND LOWER(u.username || ' ' || u.email) LIKE ", pattern())
+        .finish()
+        .fetch_scalar()
+        .await?;
+    let items = conn
+        .build(MEMBER)
+        .push("WHERE m.account_id = ")
+        .bind(tenant.account())
+        .push_if(" AND LOWER(u.username || ' ' || u.email) LIKE ", pattern())
+        .push(" ORDER BY u.username LIMIT ")
+        .bind(page.limit())
+        .push(" OFFSET ")
+        .bind(page.offset())
+        .finish()
+        .fetch_all()
+        .await?;
+    Ok(Paged { items, total })
+}
+
+/// Ends a membership, with the tokens of the user in this account.
+pub(super) async fn delete_membership(
+    conn: &mut Conn,
+    tenant: &Tenant,
+    user: &UserId,
+) -> Result<()> {
+    for sql in [
+        "DELETE FROM tokens WHERE account_id = $1 AND user_id = $2",
+        "DELETE FROM authorization_codes WHERE account_id = $1 AND user_id = $2",
+        "DELETE FROM memberships WHERE account_id = $1 AND user_id = $2",
+    ] {
+        conn.query(sql)
+            .bind(tenant.account())
+            .bind(user)
+            .execute()
+            .await?;
+    }
+    Ok(())
+}
+
 pub(super) async fn set_password(
     conn: &mut Conn,
     id: &UserId,

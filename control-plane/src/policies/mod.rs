@@ -25,7 +25,7 @@ mod revision_store;
 mod revisions;
 mod singles;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use bindings::Links;
 pub use check::check_waiting;

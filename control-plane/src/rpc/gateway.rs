@@ -18,6 +18,7 @@ use super::{directives, dispatch};
 use crate::app::App;
 use crate::runners::hub::Hub;
 use crate::runners::{self, Authority, PresenceWriter, RunnerError};
+use crate::runs::gates::GateKeeper;
 use crate::runs::{self, jobs, logs, queue};
 use crate::supervise::{Tasks, Wake};
 use crate::{objects, state};
@@ -40,6 +41,8 @@ pub struct Gateway {
 /// How often what a signal missed is repaired.
 const REPAIR: Duration = Duration::from_secs(5);
 /// How often leases are looked at: a silent runner is to be named within thirty seconds.
+/// Gates evaluated at a time by this process: each is a process of its own that may be slow.
+const GATES_AT_ONCE: usize = 8;
 const LEASE_PERIOD: Duration = Duration::from_secs(1);
 const LOG_PERIOD: Duration = Duration::from_secs(60);
 const SWEEP_PERIOD: Duration = Duration::from_secs(3600);
@@ -214,6 +217,11 @@ fn background(
     tasks.reconciler("runs.queue", REPAIR, app.signals.queue.clone(), move || {
         let app = Arc::clone(&with);
         async move { Box::pin(queue::pass(&app)).await }
+    });
+    let keeper = Arc::new(GateKeeper::new(Arc::clone(app), GATES_AT_ONCE));
+    tasks.reconciler("runs.gates", REPAIR, app.signals.gates.clone(), move || {
+        let keeper = Arc::clone(&keeper);
+        async move { keeper.pass().await }
     });
     let with = Arc::clone(app);
     tasks.reconciler("jobs.leases", LEASE_PERIOD, Wake::new(), move || {

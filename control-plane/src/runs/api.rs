@@ -39,8 +39,7 @@ pub fn routes() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(queue))
         .routes(routes!(capacity))
         .routes(routes!(events))
-        .routes(routes!(task_stages))
-        .routes(routes!(policy_checks))
+        .merge(super::gates::routes())
         .merge(super::action_api::routes())
         .merge(super::approval_api::routes())
         .merge(super::plan_api::routes())
@@ -225,6 +224,9 @@ async fn included(
         let version = super::configuration::read(app, ctx, &run.configuration_version_id).await?;
         included.push(super::configuration::api::resource(app, &version).into_value());
     }
+    if query.includes("task_stages") {
+        included.extend(super::gates::stages_of_run(app, ctx, &run.id).await?);
+    }
     Ok(included)
 }
 
@@ -395,28 +397,4 @@ async fn events(
     Ok(Document::of(
         events.into_iter().map(event_resource).collect(),
     ))
-}
-
-/// The task stages of a run. There are none as long as no gate is configured.
-#[utoipa::path(get, path = "/runs/{run_id}/task-stages", tag = "runs",
-    params(("run_id" = String, Path)), responses((status = 200, body = Document<Vec<Object>>)))]
-async fn task_stages(
-    State(app): State<Arc<App>>,
-    ctx: Context,
-    Path(id): Path<String>,
-) -> ApiResult<Document<Vec<serde_json::Value>>> {
-    service::read(&app, &ctx, &run_id(&id)?).await?;
-    Ok(Document::of(Vec::new()))
-}
-
-/// The policy checks of a run. There are none as long as no gate is configured.
-#[utoipa::path(get, path = "/runs/{run_id}/policy-checks", tag = "runs",
-    params(("run_id" = String, Path)), responses((status = 200, body = Document<Vec<Object>>)))]
-async fn policy_checks(
-    State(app): State<Arc<App>>,
-    ctx: Context,
-    Path(id): Path<String>,
-) -> ApiResult<Document<Vec<serde_json::Value>>> {
-    service::read(&app, &ctx, &run_id(&id)?).await?;
-    Ok(Document::of(Vec::new()))
 }

@@ -3,6 +3,7 @@
 //! Between the end of the plan, so that nobody approves what they can't have read, and the start of
 //! the apply. An approval belongs to its run: another plan needs others.
 
+use domain::cost::LimitAction;
 use domain::ids::RunId;
 use domain::permission::Permission;
 use domain::run::PhaseStatus;
@@ -20,6 +21,7 @@ use crate::app::App;
 use crate::approvals::{self, Approval, ApprovalError, RunFacts, Standing};
 use crate::audit;
 use crate::context::{Context, Tenant};
+use crate::costs;
 use crate::workspaces;
 
 type Result<T> = std::result::Result<T, RunError>;
@@ -31,14 +33,26 @@ async fn authors(conn: &mut db::Conn, tenant: &Tenant, run: &Run) -> Result<Vec<
     Ok(authors)
 }
 
-fn facts<'a>(run: &'a Run, authors: &'a [String]) -> RunFacts<'a> {
+/// A cost limit that the plan breaks may ask for one approval more, by anybody who may give one.
+async fn extra_required(conn: &mut db::Conn, tenant: &Tenant, run: &Run) -> Result<u32> {
+    let estimate = costs::of_run(conn, tenant, &run.id).await?;
+    let asks = estimate.is_some_and(|estimate| {
+        estimate
+            .broken_limits
+            .iter()
+            .any(|limit| limit.action == LimitAction::RequireApproval)
+    });
+    Ok(asks.into())
+}
+
+fn facts<'a>(run: &'a Run, authors: &'a [String], extra_required: u32) -> RunFacts<'a> {
     RunFacts {
         run: &run.id,
         environment: &run.environment_id,
         workspace: &run.workspace_id,
         is_destroy: run.request.is_destroy,
         authors,
-        extra_required: 0,
+        extra_required,
     }
 }
 
@@ -62,7 +76,8 @@ pub async fn standing(
             .and_then(|ctx| ctx.actor.user())
             .map(String::from),
     );
-    Ok(approvals::standing(conn, tenant, &facts(run, &authors)).await?)
+    let extra = extra_required(conn, tenant, run).await?;
+    Ok(approvals::standing(conn, tenant, &facts(run, &authors, extra)).await?)
 }
 
 /// Tells the run machine when the approvals have become complete, or are so no longer. `tx` must hold
@@ -179,7 +194,8 @@ pub(super) async fn approve(
     let seen = authorize_run(ctx, Permission::RunsRead, &run)?;
     let user = ctx.actor.user().ok_or(RunError::NotFound)?;
     let authors = authors(&mut tx, &tenant, &run).await?;
-    let facts = facts(&run, &authors);
+    let extra = extra_required(&mut tx, &tenant, &run).await?;
+    let facts = facts(&run, &authors, extra);
     let proof = match authorize_run(ctx, Permission::RunsApprove, &run) {
         Ok(proof) => proof,
         Err(denied) => {

@@ -14,6 +14,7 @@ use super::model::Run;
 use super::wait::WaitReason;
 use crate::clock::Timestamp;
 use crate::context::Context;
+use crate::costs;
 use crate::http::jsonapi::{Resource, zulu};
 use crate::iam::{Target, authorize};
 
@@ -146,7 +147,11 @@ pub fn resource(
         .to_one("plan", "plans", Some(&run.plan_id))
         .to_one("apply", "applies", Some(&run.apply_id))
         .to_one("created-by", "users", super::creator(run))
-        .to_one::<&str>("cost-estimate", "cost-estimates", None)
+        .to_one(
+            "cost-estimate",
+            "cost-estimates",
+            gates.cost.then(|| costs::id_for(&run.id)),
+        )
         .to_many(
             "policy-checks",
             "policy-checks",

@@ -4,12 +4,14 @@ use std::collections::BTreeMap;
 
 use domain::ids::{ApplyId, ConfigurationVersionId, PlanId, RunId, WorkspaceId};
 use domain::permission::Permission;
+use domain::policy::PolicyStage;
 use domain::run::{PhaseStatus, RunSource, RunStatus};
 use domain::workspace::{ConfigurationStatus, ExecutionMode};
 use serde_json::json;
 
 use super::configuration::{self, ConfigurationVersion};
 use super::error::RunError;
+use super::gates;
 use super::machine::{Gates, RunState};
 use super::model::{Run, RunRequest, RunVariable};
 use super::transition::wake_after;
@@ -17,6 +19,7 @@ use super::{actor::ActorStamp, queue, store};
 use crate::app::App;
 use crate::audit;
 use crate::context::{Context, Tenant};
+use crate::policies;
 use crate::problem::Fault;
 use crate::tenancy::SealedPlace;
 use crate::workspaces::{self, Workspace};
@@ -86,6 +89,9 @@ pub async fn create(app: &App, ctx: &Context, new: NewRun) -> Result<Run> {
     let run = build(&mut tx, ctx, &workspace, &version, &new, plan_only).await?;
     let sealed = seal_variables(app, &mut tx, &tenant, &run.id, &new.variables).await?;
     store::insert(&mut tx, &tenant, &run, sealed).await?;
+    if run.state.gates.pre_plan {
+        gates::announce(&mut tx, &tenant, &run.id, PolicyStage::PrePlan, ctx.now()).await?;
+    }
     let stamp = ActorStamp::of(ctx);
     let status = run.status();
     store::insert_event(
@@ -214,6 +220,8 @@ async fn build(
     let now = ctx.now();
     let settings = &workspace.settings;
     let needs_fetch = version.status == ConfigurationStatus::Fetching;
+    let tenant = ctx.tenant();
+    let before_plan = policies::in_force(tx, &tenant, workspace, PolicyStage::PrePlan).await?;
     let request = RunRequest {
         message: new
             .message
@@ -243,7 +251,10 @@ async fn build(
         auto_apply: request.auto_apply,
         allow_empty_apply: request.allow_empty_apply,
         needs_fetch,
-        gates: Gates::default(),
+        gates: Gates {
+            pre_plan: !before_plan.is_empty(),
+            ..Gates::default()
+        },
         has_changes: false,
         holds_workspace: false,
         state_uncertain: false,

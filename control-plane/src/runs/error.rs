@@ -2,6 +2,7 @@
 
 use super::machine::Illegal;
 use crate::approvals::ApprovalError;
+use crate::costs::CostError;
 use crate::fetches::FetchError;
 use crate::iam::Denied;
 use crate::objects::ObjectError;
@@ -48,6 +49,8 @@ pub enum RunError {
     Object(#[from] ObjectError),
     #[error(transparent)]
     State(#[from] StateError),
+    #[error(transparent)]
+    Cost(#[from] CostError),
     #[error(transparent)]
     Fault(#[from] Fault),
 }
@@ -103,6 +106,7 @@ impl Problem for RunError {
             Self::Policy(error) => error.code(),
             Self::Object(error) => error.code(),
             Self::State(error) => error.code(),
+            Self::Cost(error) => error.code(),
             Self::Fault(fault) => fault.code(),
         }
     }
@@ -126,6 +130,7 @@ impl Problem for RunError {
             Self::Policy(error) => error.kind(),
             Self::Object(error) => error.kind(),
             Self::State(error) => error.kind(),
+            Self::Cost(error) => error.kind(),
             Self::Fault(fault) => fault.kind(),
         }
     }

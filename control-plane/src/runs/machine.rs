@@ -265,9 +265,9 @@ pub fn step(run: &RunState, event: &Event, now: Timestamp) -> Result<Transition,
                 .take()
                 .with(F::Enqueue(JobKind::Apply))
         }
-        (S::PlannedAndSaved | S::Confirmed, Event::PlanStale) => {
-            to(S::Discarded, P::Finished, P::Unreachable).release()
-        }
+        (S::PlannedAndSaved, Event::PlanStale) => to(S::Discarded, P::Finished, P::Unreachable),
+        // A CLI may be waiting: it takes `discarded` for a good end.
+        (S::Confirmed, Event::PlanStale) => to(S::Canceled, P::Finished, P::Canceled).release(),
 
         (S::ApplyQueued, Event::ApplyStarted) => to(S::Applying, P::Finished, P::Running),
         (S::Applying, Event::ApplyFinished) => to(S::Applied, P::Finished, P::Finished).release(),
@@ -328,8 +328,9 @@ pub fn step(run: &RunState, event: &Event, now: Timestamp) -> Result<Transition,
             | S::PlannedAndSaved,
             Event::Discard,
         ) => to(S::Discarded, P::Finished, P::Unreachable).release(),
+        // Not `discarded`: the Terraform CLI that waits for it would exit 0, as if it had applied.
         (S::Confirmed, Event::Discard) if run.gates.approvals => {
-            to(S::Discarded, P::Finished, P::Unreachable).release()
+            to(S::Canceled, P::Finished, P::Canceled).release()
         }
 
         (status, event) => {

@@ -43,12 +43,6 @@ pub struct Run {
     pub created_at: Timestamp,
 }
 
-impl Run {
-    pub fn status(&self) -> RunStatus {
-        self.state.status
-    }
-}
-
 impl From<&Run> for RunPlan {
     fn from(run: &Run) -> Self {
         Self {
@@ -57,6 +51,12 @@ impl From<&Run> for RunPlan {
             workspace: run.workspace_id.clone(),
             plan_json: run.plan_json.clone(),
         }
+    }
+}
+
+impl Run {
+    pub fn status(&self) -> RunStatus {
+        self.state.status
     }
 }
 

@@ -17,6 +17,7 @@ use super::model::Run;
 use super::{queue, store};
 use crate::app::App;
 use crate::context::{Context, Tenant};
+use crate::costs;
 use crate::workspaces::{self, Lock, Workspace};
 
 /// Applies `event` to `run` inside `tx`, which must hold the workspace's row: state, history and
@@ -71,6 +72,7 @@ pub async fn transition(
     }
     if after.is_final() && before != after {
         gates::end(tx, &tenant, &run.id, after).await?;
+        costs::cancel(tx, ctx, &run.id).await?;
     }
     end_logs(tx, &tenant, run).await?;
     tx.notify(CHANGED);
@@ -126,9 +128,11 @@ async fn perform(
             let stage = PolicyStage::PostPlan;
             gates::announce(tx, &tenant, &run.id, stage, ctx.now()).await?;
         }
-        Effect::CheckBeforePlan | Effect::EstimateCost | Effect::CheckPlan => {
+        Effect::EstimateCost => {
+            costs::announce(tx, ctx, run).await?;
             app.signals.gates.wake();
         }
+        Effect::CheckBeforePlan | Effect::CheckPlan => app.signals.gates.wake(),
         Effect::CancelJob => jobs::direct(tx, &tenant, &run.id, jobs::Directive::Cancel).await?,
         Effect::ForceCancelJob => {
             jobs::direct(tx, &tenant, &run.id, jobs::Directive::ForceCancel).await?;

@@ -24,11 +24,8 @@ fn on_environment(environment: &Environment) -> Target {
 }
 
 fn valid_name(name: &str) -> bool {
-    (3..=40).contains(&name.len())
-        && name
-            .bytes()
-            .all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
-        && !name.starts_with("env-")
+    let allowed = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
+    (3..=40).contains(&name.len()) && name.bytes().all(allowed) && !name.starts_with("env-")
 }
 
 /// Is this a name that an environment may have?

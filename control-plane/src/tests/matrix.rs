@@ -11,12 +11,14 @@ use base64::engine::general_purpose::STANDARD;
 use db::Db;
 use domain::access::Role;
 use domain::ids::CostEstimateId;
+use domain::policy::PolicyStage;
 use http::Method;
 use md5::{Digest, Md5};
 use serde_json::{Value, json};
 
 use super::openapi::{Operation, operations};
 use crate::costs::{self, RunPlan};
+use crate::runs::gates;
 use crate::testing::{Team, TestApp, TestRun, TestUser};
 
 const TABLE: &str = include_str!("matrix.txt");
@@ -193,6 +195,7 @@ impl Scene {
         let (state, output) = state(app, &team).await;
         let policies = policies(app, &team).await;
         let estimate = estimate(app, &team, &run).await;
+        checks(app, &team, &run).await;
         let parameters = BTreeMap::from([
             ("organization", team.environment.name.clone()),
             ("name", team.workspace.name.clone()),
@@ -206,9 +209,20 @@ impl Scene {
             ("user_id", team.admin.id.to_string()),
             ("token_id", token),
             ("username", team.reader.username.clone()),
+            (
+                "organization_membership_id",
+                team.reader.id.as_str().replacen("user-", "ou-", 1),
+            ),
             ("team_id", team_of_people),
             ("approval_rule_id", rule),
             ("run_id", run.id.to_string()),
+            ("policy_check_id", format!("polchk-{}", run.id.body())),
+            ("task_stage_id", format!("ts-{}", run.id.body())),
+            ("policy_evaluation_id", format!("poleval-{}", run.id.body())),
+            (
+                "policy_set_outcome_id",
+                format!("psout-{}-0", run.id.body()),
+            ),
             ("plan_id", run.plan.to_string()),
             ("apply_id", run.apply.to_string()),
             ("cost_estimate_id", estimate.to_string()),
@@ -262,6 +276,17 @@ impl Scene {
 }
 
 /// An estimate of the run, not made yet.
+/// Both checks of the run in question, not asked yet.
+async fn checks(app: &TestApp, team: &Team, run: &TestRun) {
+    let mut tx = app.db.begin().await.unwrap();
+    for stage in PolicyStage::ALL.iter().copied() {
+        gates::announce(&mut tx, &team.tenant, &run.id, stage, app.clock.now())
+            .await
+            .unwrap();
+    }
+    tx.commit().await.unwrap();
+}
+
 async fn estimate(app: &TestApp, team: &Team, run: &TestRun) -> CostEstimateId {
     let of = RunPlan {
         run: run.id.clone(),

@@ -7,3 +7,4 @@ mod documents;
 mod error_pages;
 mod matrix;
 mod openapi;
+mod run_table;

@@ -30,5 +30,5 @@ pub use lock_service::{force_unlock, lock, unlock};
 pub use model::{Filter, GitSource, Workspace, WorkspaceKey, valid_name};
 pub use service::*;
 pub use settings::{Settings, SettingsChange};
-pub use tag_service::{TagChange, change_tags, tags_of};
+pub use tag_service::{TagChange, change_tags, find_tags, tags_of};
 pub use tags::TagBinding;

@@ -10,7 +10,7 @@ use super::tag_store as store;
 use super::tags::TagBinding;
 use crate::app::App;
 use crate::audit;
-use crate::context::Context;
+use crate::context::{Context, Tenant};
 
 type Result<T> = std::result::Result<T, WorkspaceError>;
 
@@ -22,6 +22,19 @@ pub async fn tags_of(
 ) -> Result<Vec<(WorkspaceId, TagBinding)>> {
     let mut conn = app.db.acquire().await?;
     Ok(store::tags(&mut conn, &ctx.tenant(), workspaces).await?)
+}
+
+/// The tags of one workspace, for work of the control plane itself.
+///
+/// # Errors
+/// The database's own.
+pub async fn find_tags(
+    conn: &mut db::Conn,
+    tenant: &Tenant,
+    workspace: &WorkspaceId,
+) -> std::result::Result<Vec<TagBinding>, db::Error> {
+    let found = store::tags(conn, tenant, std::slice::from_ref(workspace)).await?;
+    Ok(found.into_iter().map(|(_, tag)| tag).collect())
 }
 
 /// What to do with a list of tags.

@@ -135,6 +135,8 @@ ids! {
     UserId = "user";
     TokenId = "at";
     TeamId = "team";
+    /// Somebody's membership of an account: the id of its user under another prefix.
+    MembershipId = "ou";
     ApprovalRuleId = "aprule";
     ApprovalId = "appr";
     SessionId = "sess";

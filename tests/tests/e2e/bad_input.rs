@@ -244,7 +244,7 @@ async fn actions_at_the_wrong_time_are_conflicts() {
         .upload(&stage.workspace, &files, json!({"auto-queue-runs": false}))
         .await;
     let run = stage.api.run(&stage.workspace, &version, json!({})).await;
-    stage.api.run_status(&run, &["planned"]).await;
+    stage.api.run_status(&run, &["cost_estimated"]).await;
     let act = |action: &str| {
         let path = format!("runs/{run}/actions/{action}");
         let api = stage.api.clone();

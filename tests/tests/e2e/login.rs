@@ -113,7 +113,7 @@ async fn sign_in(dev: &Dev, authorise: &str, password: &str) {
     assert!(answer.status().is_success(), "{at}: {}", answer.status());
 }
 
-fn cookies(answer: &reqwest::Response) -> String {
+pub(crate) fn cookies(answer: &reqwest::Response) -> String {
     let cookies = answer.headers().get_all("set-cookie").iter();
     let pairs: Vec<_> = cookies
         .filter_map(|it| it.to_str().ok()?.split(';').next().map(str::to_owned))
@@ -122,7 +122,7 @@ fn cookies(answer: &reqwest::Response) -> String {
 }
 
 /// Name and value of every input of the page.
-fn hidden_fields(html: &str) -> Vec<(String, String)> {
+pub(crate) fn hidden_fields(html: &str) -> Vec<(String, String)> {
     html.split("<input")
         .skip(1)
         .filter_map(|input| {
@@ -137,7 +137,7 @@ fn hidden_fields(html: &str) -> Vec<(String, String)> {
         .collect()
 }
 
-fn between<'t>(text: &'t str, start: &str, end: &str) -> Option<&'t str> {
+pub(crate) fn between<'t>(text: &'t str, start: &str, end: &str) -> Option<&'t str> {
     text.split_once(start)?
         .1
         .split_once(end)

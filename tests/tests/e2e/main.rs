@@ -4,6 +4,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that can't go on fails")]
 
+mod approvals;
 mod backup;
 mod bad_input;
 mod cli_apply;
@@ -17,6 +18,8 @@ mod dev;
 mod faults;
 mod fetch;
 mod flavour;
+mod gates;
+mod gates_before_plan;
 mod jobs;
 mod keys;
 mod large_states;

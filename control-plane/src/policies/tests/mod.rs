@@ -23,7 +23,7 @@ fn manifest(name: &str) -> String {
 const NEVER: &str = "package terraform\n\nimport rego.v1\n\ndeny contains \"never\" if true\n";
 
 /// A tar.gz of these files.
-fn archive(files: &[(&str, &str)]) -> Vec<u8> {
+pub(crate) fn archive(files: &[(&str, &str)]) -> Vec<u8> {
     let mut tar = tar::Builder::new(GzEncoder::new(Vec::new(), Compression::fast()));
     for (path, text) in files {
         let mut header = tar::Header::new_gnu();
@@ -42,7 +42,7 @@ fn good() -> Vec<u8> {
     ])
 }
 
-async fn create(app: &TestApp, team: &Team, attributes: Value) -> String {
+pub(crate) async fn create(app: &TestApp, team: &Team, attributes: Value) -> String {
     app.post("/api/v2/policy-groups")
         .by(&team.admin)
         .attributes("policy-groups", attributes)
@@ -71,7 +71,7 @@ async fn upload(app: &TestApp, team: &Team, group: &str, archive: Vec<u8>) -> (S
 }
 
 /// Uploads, checks, and reads the revision.
-async fn push(app: &TestApp, team: &Team, group: &str, archive: Vec<u8>) -> Answer {
+pub(crate) async fn push(app: &TestApp, team: &Team, group: &str, archive: Vec<u8>) -> Answer {
     let (id, answer) = upload(app, team, group, archive).await;
     answer.expect(200);
     policies::check_waiting(app).await.unwrap();

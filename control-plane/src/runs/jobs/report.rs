@@ -12,10 +12,11 @@ use crate::app::App;
 use crate::context::{Actor, Context, Tenant};
 use crate::runs::configuration;
 use crate::runs::error::RunError;
-use crate::runs::machine::{Event, Gates};
+use crate::runs::gates;
+use crate::runs::machine::Event;
 use crate::runs::model::{ApplyResult, PlanResult, Run};
+use crate::runs::queue;
 use crate::runs::transition::{transition, wake_after};
-use crate::runs::{approval_standing, queue};
 use crate::workspaces;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -150,13 +151,9 @@ async fn take(
                 .plan_result
                 .as_ref()
                 .is_some_and(|plan| plan.has_changes);
-            let standing = approval_standing(tx, &ctx.tenant(), run, None).await?;
             Event::PlanFinished {
                 has_changes,
-                gates: Gates {
-                    approvals: standing.outstanding,
-                    ..Gates::default()
-                },
+                gates: gates::after_plan(tx, &ctx.tenant(), run).await?,
             }
         }
         (JobKind::Plan, Outcome::Canceled) if run.state.cancel_requested_at.is_some() => {

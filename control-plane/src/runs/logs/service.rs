@@ -10,6 +10,7 @@ use crate::context::Tenant;
 use crate::objects;
 use crate::problem::Fault;
 use crate::runs::error::RunError;
+use crate::runs::gates;
 use crate::runs::jobs;
 use crate::runs::model::Run;
 use crate::runs::transition::phase_of;
@@ -197,13 +198,28 @@ pub async fn read_marked(
         Stream::Text
     };
     let mut conn = app.db.acquire().await?;
-    let Some(log) = store::find(&mut conn, &tenant, &run.id, phase, stream.as_str()).await? else {
-        return Ok(Vec::new());
+    let preface = match phase {
+        Phase::Plan => gates::log_preface(&mut conn, &tenant, run).await?,
+        Phase::Apply => Vec::new(),
     };
-    let size = u64::try_from(log.size).unwrap_or_default();
-    let slice = cut(size, log.complete, offset, limit);
+    let log = store::find(&mut conn, &tenant, &run.id, phase, stream.as_str()).await?;
+    let size = log.as_ref().map_or(0, |log| log.size);
+    let complete = log.as_ref().is_some_and(|log| log.complete);
+    let before = preface.len() as u64;
+    let slice = cut(
+        before + u64::try_from(size).unwrap_or_default(),
+        complete,
+        offset,
+        limit,
+    );
     let (start, length) = slice.content;
-    let content = read_range(app, &mut conn, &tenant, &log, start, length).await?;
+    let end = start + length;
+    let from = |at: u64| usize::try_from(at.min(before)).unwrap_or(preface.len());
+    let mut content = preface[from(start)..from(end)].to_vec();
+    if let Some(log) = &log {
+        let (start, end) = (start.saturating_sub(before), end.saturating_sub(before));
+        content.extend(read_range(app, &mut conn, &tenant, log, start, end - start).await?);
+    }
     Ok(frame(&slice, &content))
 }
 

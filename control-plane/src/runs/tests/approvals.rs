@@ -179,7 +179,7 @@ testkit::both_databases! { crate::schema::MIGRATOR;
         app.post(format!("/api/v2/runs/{thrown}/actions/apply")).by(&team.admin).await.expect(202);
         app.post(format!("/api/v2/runs/{thrown}/actions/discard")).by(&team.admin)
             .await.expect(202);
-        assert_eq!(read(&app, &team, &thrown).await.attribute("status"), "discarded");
+        assert_eq!(read(&app, &team, &thrown).await.attribute("status"), "canceled");
 
         let run = planned(&app, &team, &team.admin).await;
         app.post(format!("/api/v2/runs/{run}/actions/apply")).by(&team.admin).await.expect(202);

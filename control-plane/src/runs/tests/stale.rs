@@ -109,6 +109,6 @@ testkit::both_databases! { crate::schema::MIGRATOR;
         app.advance(TimeDelta::minutes(1));
         push(&app, &team, 1).await;
         crate::runs::queue::pass(&app).await.unwrap();
-        assert_eq!(status(&app, &team, &run).await, "discarded");
+        assert_eq!(status(&app, &team, &run).await, "canceled");
     }
 }

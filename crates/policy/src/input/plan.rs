@@ -87,7 +87,8 @@ impl Sanitiser {
         self.marker.hide_in(plan);
     }
 
-    /// Names of the module's sensitive variables; their defaults are replaced, below it too.
+    /// Names of the module's sensitive variables; their defaults are replaced, and constants that are
+    /// sensitive outputs, below it too.
     fn configuration(&self, module: Option<&mut Value>) -> Vec<String> {
         let Some(module) = module else {
             return Vec::new();
@@ -98,6 +99,15 @@ impl Sanitiser {
                 if variable.get("sensitive") == Some(&Value::Bool(true)) {
                     self.member(variable, "default");
                     secret.push(name.clone());
+                }
+            }
+        }
+        if let Some(outputs) = module.get_mut("outputs").and_then(Value::as_object_mut) {
+            for output in outputs.values_mut() {
+                if output.get("sensitive") == Some(&Value::Bool(true))
+                    && let Some(expression) = output.get_mut("expression")
+                {
+                    self.member(expression, "constant_value");
                 }
             }
         }
@@ -187,6 +197,7 @@ mod tests {
             "variables": {"password": {"value": "hunter2hunter2"}, "region": {"value": "eu"}},
             "configuration": {"root_module": {
                 "variables": {"password": {"sensitive": true, "default": "hunter2hunter2"}, "region": {}},
+                "outputs": {"o": {"sensitive": true, "expression": {"constant_value": "hunter2hunter2"}}},
                 "module_calls": {"m": {
                     "expressions": {"secret": {"constant_value": "hunter2hunter2"}},
                     "module": {"variables": {"secret": {"sensitive": true}}},
