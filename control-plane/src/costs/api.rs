@@ -4,9 +4,12 @@ use std::sync::Arc;
 
 use utoipa_axum::router::OpenApiRouter;
 
-use super::estimate;
+use super::{estimate, limits, prices};
 use crate::app::App;
 
 pub fn routes() -> OpenApiRouter<Arc<App>> {
-    OpenApiRouter::new().merge(estimate::routes())
+    OpenApiRouter::new()
+        .merge(estimate::routes())
+        .merge(limits::routes())
+        .merge(prices::routes())
 }

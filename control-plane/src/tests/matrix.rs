@@ -129,7 +129,7 @@ struct Scene {
 }
 
 impl Scene {
-    async fn new(app: &TestApp, foreign: &TestUser) -> Self {
+    async fn new(app: &TestApp, foreign: &TestUser, wanted: &str) -> Self {
         let team = app.team().await;
         let run = app.run_in_progress(&team.workspace).await;
         let neighbour = app.workspace(&team.environment, "neighbour").await;
@@ -193,7 +193,6 @@ impl Scene {
             .expect(201)
             .id();
         let (state, output) = state(app, &team).await;
-        let policies = policies(app, &team).await;
         let estimate = estimate(app, &team, &run).await;
         checks(app, &team, &run).await;
         let parameters = BTreeMap::from([
@@ -229,12 +228,22 @@ impl Scene {
             ("configuration_version_id", run.configuration.to_string()),
             ("state_version_id", state),
             ("output_id", output),
+            ("list", "workspaces".to_owned()),
+            ("environment_id", team.environment.id.to_string()),
             // A signed URL that we did not sign.
             ("id", run.id.to_string()),
             ("expires", "0".to_owned()),
             ("signature", "x".repeat(43)),
         ]);
-        let parameters = parameters.into_iter().chain(policies).collect();
+        let mut parameters = parameters;
+        // Made for the rows that name them only: every row and caller has a scene of its own.
+        let names = |ids: &[&str]| ids.iter().any(|id| wanted.contains(&format!("{{{id}}}")));
+        if names(POLICY_IDS) {
+            parameters.extend(policies(app, &team).await);
+        }
+        if names(COST_IDS) {
+            parameters.extend(limits(app, &team).await);
+        }
         Self {
             team,
             foreign: foreign.clone(),
@@ -275,7 +284,6 @@ impl Scene {
     }
 }
 
-/// An estimate of the run, not made yet.
 /// Both checks of the run in question, not asked yet.
 async fn checks(app: &TestApp, team: &Team, run: &TestRun) {
     let mut tx = app.db.begin().await.unwrap();
@@ -287,6 +295,7 @@ async fn checks(app: &TestApp, team: &Team, run: &TestRun) {
     tx.commit().await.unwrap();
 }
 
+/// An estimate of the run, not made yet.
 async fn estimate(app: &TestApp, team: &Team, run: &TestRun) -> CostEstimateId {
     let of = RunPlan {
         run: run.id.clone(),
@@ -338,6 +347,37 @@ async fn state(app: &TestApp, team: &Team) -> (String, String) {
     (made, output)
 }
 
+/// Parameters that [`policies`] fills in.
+const POLICY_IDS: &[&str] = &[
+    "policy_group_id",
+    "policy_set_id",
+    "policy_revision_id",
+    "policy_set_version_id",
+    "policy_id",
+    "parameter_id",
+    "data_document_id",
+];
+
+/// Parameters that [`limits`] fills in.
+const COST_IDS: &[&str] = &["cost_limit_id", "cost_adjustment_id"];
+
+/// A cost limit and an adjustment of prices.
+async fn limits(app: &TestApp, team: &Team) -> BTreeMap<&'static str, String> {
+    let make = async |path: &str, kind: &str, attributes: Value| {
+        let call = app.post(path).by(&team.admin);
+        call.attributes(kind, attributes).await.expect(201).id()
+    };
+    let path = format!(
+        "/api/v2/organizations/{}/cost-limits",
+        team.environment.name
+    );
+    let limit = json!({ "monthly-limit": "100", "action": "warn" });
+    let limit = make(&path, "cost-limits", limit).await;
+    let discount = json!({ "kind": "discount", "subject": "aws_eip", "amount": "1" });
+    let adjustment = make("/api/v2/cost-adjustments", "cost-adjustments", discount).await;
+    BTreeMap::from([("cost_limit_id", limit), ("cost_adjustment_id", adjustment)])
+}
+
 /// A policy group that is bound to nothing, and what belongs to it.
 async fn policies(app: &TestApp, team: &Team) -> BTreeMap<&'static str, String> {
     let make = async |path: &str, kind: &str, attributes: Value| {
@@ -363,10 +403,8 @@ async fn policies(app: &TestApp, team: &Team) -> BTreeMap<&'static str, String> 
         ("policy_revision_id", revision.clone()),
         ("policy_set_version_id", revision),
         ("policy_id", single),
-        ("list", "workspaces".to_owned()),
         ("parameter_id", parameter),
         ("data_document_id", document),
-        ("environment_id", team.environment.id.to_string()),
     ])
 }
 
@@ -379,10 +417,11 @@ async fn observe(
     let mut statuses = [0; 6];
     // What only reads can share its objects.
     let reads = operation.method == "GET";
-    let mut scene = Scene::new(app, foreign).await;
+    let wanted = format!("{}{}{}", operation.path, row.query, row.body);
+    let mut scene = Scene::new(app, foreign, &wanted).await;
     for (at, caller) in CALLERS.into_iter().enumerate() {
         if at > 0 && !reads {
-            scene = Scene::new(app, foreign).await;
+            scene = Scene::new(app, foreign, &wanted).await;
         }
         let method: Method = operation.method.parse().unwrap();
         let mut call = app.call(method, scene.path(operation, row)?);

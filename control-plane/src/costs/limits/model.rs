@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use sqlx::FromRow;
 
 use crate::clock::Timestamp;
+use crate::costs::CostError;
 use crate::costs::amount::{self, grouped};
 
 /// How much a month a workspace may cost, or by how much a plan may raise it.
@@ -30,6 +31,28 @@ pub struct CostLimit {
     pub updated_at: Timestamp,
 }
 
+/// How many an environment may have, and each of its workspaces.
+pub(super) const MAX_LIMITS: i64 = 20;
+const MAX_MESSAGE: usize = 1000;
+
+/// What a create asks for.
+#[derive(Debug)]
+pub struct NewLimit {
+    pub monthly: Option<String>,
+    pub increase: Option<String>,
+    pub action: LimitAction,
+    pub message: String,
+}
+
+/// What an update asks for; `None` leaves a thing as it is.
+#[derive(Debug, Default)]
+pub struct LimitChange {
+    pub monthly: Option<Option<String>>,
+    pub increase: Option<Option<String>>,
+    pub action: Option<LimitAction>,
+    pub message: Option<String>,
+}
+
 /// A limit that a plan breaks, as it was when it was judged.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BrokenLimit {
@@ -51,6 +74,27 @@ pub(in crate::costs) struct Figures {
 }
 
 impl CostLimit {
+    /// This limit with `change` made.
+    ///
+    /// # Errors
+    /// [`CostError::Invalid`], naming the field and what it may be.
+    pub(super) fn with(mut self, change: LimitChange) -> Result<Self, CostError> {
+        self.monthly = amount_of("monthly-limit", change.monthly.unwrap_or(self.monthly))?;
+        self.increase = amount_of("increase-limit", change.increase.unwrap_or(self.increase))?;
+        self.action = change.action.unwrap_or(self.action);
+        self.message = change.message.unwrap_or(self.message);
+        if self.monthly.is_none() && self.increase.is_none() {
+            return Err(CostError::invalid(
+                "monthly-limit",
+                "give a monthly-limit, an increase-limit, or both",
+            ));
+        }
+        if self.message.len() > MAX_MESSAGE {
+            return Err(CostError::invalid("message", "use at most 1000 bytes"));
+        }
+        Ok(self)
+    }
+
     /// `environment prod`, `workspace web`.
     fn place(&self) -> String {
         match &self.workspace_name {
@@ -107,6 +151,19 @@ impl CostLimit {
         }
         Some(text)
     }
+}
+
+fn amount_of(field: &str, text: Option<String>) -> Result<Option<String>, CostError> {
+    let Some(text) = text else {
+        return Ok(None);
+    };
+    let amount = amount::parse(&text).ok_or_else(|| {
+        CostError::invalid(
+            field,
+            "must be an amount of USD as decimal text, such as \"1250.50\"",
+        )
+    })?;
+    Ok(Some(amount::text(amount)))
 }
 
 /// Which limits are broken. Without figures (`Err` says why there are none) every limit counts as

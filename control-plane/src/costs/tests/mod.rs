@@ -1,6 +1,8 @@
 //! Costs on both databases, through the API where there is one.
 
 mod estimates;
+mod limits;
+mod prices;
 
 use domain::ids::BlobId;
 use serde_json::{Value, json};
