@@ -17,7 +17,7 @@ mod limits;
 mod prices;
 mod pricing;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use book::{PriceBook, PriceBookError};
 pub use error::CostError;

@@ -31,7 +31,7 @@ fn change(address: &str, kind: &str, before: bool, after: bool) -> Value {
 }
 
 /// A plan with this many NAT gateways before and after.
-pub(super) fn gateways(before: usize, after: usize) -> Value {
+pub(crate) fn gateways(before: usize, after: usize) -> Value {
     let each = |at: usize| {
         let address = format!("aws_nat_gateway.g{at}");
         change(&address, "aws_nat_gateway", at < before, at < after)

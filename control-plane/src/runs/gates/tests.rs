@@ -3,12 +3,14 @@
 
 use chrono::TimeDelta;
 use db::{Db, Json};
+use domain::access::Role;
 use domain::policy::PolicyStage;
 use domain::run::RunStatus;
 use serde_json::{Value, json};
 use testkit::both_databases;
 
 use super::{GateKeeper, after_plan, announce};
+use crate::costs::tests::gateways;
 use crate::objects;
 use crate::policies::tests::{archive, create, push};
 use crate::runs::machine::Event;
@@ -100,6 +102,22 @@ async fn settle(app: &TestApp) {
         keeper.pass().await.unwrap();
         keeper.settle().await;
     }
+}
+
+/// At most 50 a month in the team's environment; a gateway costs some 33.
+async fn limit(app: &TestApp, team: &Team, action: &str) {
+    let path = format!(
+        "/api/v2/organizations/{}/cost-limits",
+        team.environment.name
+    );
+    app.post(path)
+        .by(&team.admin)
+        .attributes(
+            "cost-limits",
+            json!({"monthly-limit": "50", "action": action}),
+        )
+        .await
+        .expect(201);
 }
 
 async fn status(app: &TestApp, team: &Team, run: &TestRun) -> RunStatus {
@@ -257,5 +275,54 @@ both_databases! { MIGRATOR;
         app.post(format!("/api/v2/task-stages/{stage}/actions/override"))
             .by(&team.admin).await.expect(200);
         assert_eq!(status(&app, &team, &run).await, RunStatus::PlanQueued);
+    }
+
+    async fn a_limit_that_blocks_ends_the_run_and_says_why(db: Db) {
+        let app = TestApp::new(db);
+        let team = app.team().await;
+        limit(&app, &team, "block").await;
+        let run = planned(&app, &team, &gateways(0, 2).to_string()).await;
+        settle(&app).await;
+        let found = read_run(&app, &team, &run).await;
+        assert_eq!(found.status(), RunStatus::Errored);
+        let error = found.error.unwrap();
+        assert!(error.contains("stopped by a cost limit") && error.contains("50"), "{error}");
+    }
+
+    async fn a_limit_that_asks_for_an_approval_holds_a_confirmed_run(db: Db) {
+        let app = TestApp::new(db);
+        let team = app.team().await;
+        limit(&app, &team, "require-approval").await;
+        let within = planned(&app, &team, &gateways(0, 1).to_string()).await;
+        settle(&app).await;
+        let found = read_run(&app, &team, &within).await;
+        assert!(!found.state.gates.approvals);
+
+        let run = planned(&app, &team, &gateways(0, 2).to_string()).await;
+        settle(&app).await;
+        let path = format!("/api/v2/runs/{}", run.id);
+        app.post(format!("{path}/actions/apply")).by(&team.admin).await.expect(202);
+        assert_eq!(status(&app, &team, &run).await, RunStatus::Confirmed);
+        let shown = app.get(&path).by(&team.reader).await.expect(200);
+        assert_eq!(shown.attribute("wait-reason")["code"], "approval", "{}", shown.text());
+        let approve = format!("{path}/approvals");
+        let body = json!({"data": {"type": "run-approvals", "attributes": {"comment": "seen"}}});
+        app.post(&approve).by(&team.admin).json(&body).await.expect(409);
+        let second = app.user(&team.account, Role::Admin).await;
+        app.post(&approve).by(&second).json(&body).await.expect(201);
+        assert_eq!(status(&app, &team, &run).await, RunStatus::ApplyQueued);
+    }
+
+    async fn policies_see_what_the_plan_costs(db: Db) {
+        let app = TestApp::new(db);
+        let team = app.team().await;
+        let text = "package terraform\n\nimport rego.v1\n\ndeny contains \"dear\" if {\n\
+            \tinput.tfrun.cost_estimate.delta_monthly_cost > 50\n}\n";
+        group(&app, &team, "hard-mandatory", "policy_check", text).await;
+        let cheap = planned(&app, &team, &gateways(0, 1).to_string()).await;
+        let dear = planned(&app, &team, &gateways(0, 2).to_string()).await;
+        settle(&app).await;
+        assert_eq!(status(&app, &team, &cheap).await, RunStatus::PolicyChecked);
+        assert_eq!(status(&app, &team, &dear).await, RunStatus::Errored);
     }
 }
