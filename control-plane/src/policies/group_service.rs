@@ -389,7 +389,8 @@ pub async fn update(
         revisions::again(&mut tx, ctx, &group).await?;
     }
     if group.git.is_none() && before.git.is_some() {
-        revisions::drop_fetch(&mut tx, ctx, &before).await?;
+        let reason = "the group's files are uploaded now";
+        revisions::drop_fetch(app, &mut tx, ctx, &before, reason).await?;
     }
     let group = store::find(&mut tx, &tenant, id)
         .await?
@@ -411,7 +412,7 @@ pub async fn delete(app: &App, ctx: &Context, id: &PolicyGroupId, unlink: bool) 
     if linked && !unlink {
         return Err(PolicyError::Linked);
     }
-    revisions::drop_fetch(&mut tx, ctx, &group).await?;
+    revisions::drop_fetch(app, &mut tx, ctx, &group, "the group was deleted").await?;
     store::delete(&mut tx, &tenant, id).await?;
     let mut detail = described(&group);
     detail["linked"] = linked.into();

@@ -245,11 +245,8 @@ pub(super) async fn fetch(
         return Ok(());
     };
     let tenant = ctx.tenant();
-    if let Some(newest) = &group.newest {
-        drop_fetch(tx, ctx, group).await?;
-        let reason = "it was asked for anew before its files had come";
-        fetch_failed(app, tx, &tenant, &newest.id, reason).await?;
-    }
+    let reason = "it was asked for anew before its files had come";
+    drop_fetch(app, tx, ctx, group, reason).await?;
     let revision = blank(tx, ctx, group, Status::Fetching).await?;
     store::insert(tx, &tenant, &revision).await?;
     group_store::set_newest(tx, &tenant, &group.id, &revision.id).await?;
@@ -264,10 +261,17 @@ pub(super) async fn fetch(
     Ok(())
 }
 
-/// Nobody wants what is being fetched for a group any more.
-pub(super) async fn drop_fetch(tx: &mut db::Tx, ctx: &Context, group: &PolicyGroup) -> Result<()> {
+/// Nobody wants what is being fetched for a group any more: its revision says why.
+pub(super) async fn drop_fetch(
+    app: &App,
+    tx: &mut db::Tx,
+    ctx: &Context,
+    group: &PolicyGroup,
+    reason: &str,
+) -> Result<()> {
     if let Some(newest) = &group.newest {
         fetches::cancel(tx, ctx, &owner(&newest.id)).await?;
+        fetch_failed(app, tx, &ctx.tenant(), &newest.id, reason).await?;
     }
     Ok(())
 }

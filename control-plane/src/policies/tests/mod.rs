@@ -2,6 +2,7 @@
 
 mod documents;
 mod groups;
+mod repository;
 mod sets;
 mod suites;
 
