@@ -1,5 +1,7 @@
 //! `demo`: the whole thing on one machine, from source to an applied configuration.
 
+mod policy;
+
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -25,6 +27,17 @@ pub(crate) fn run(tree: &Tree, arguments: &[String]) -> Result<()> {
         tree.root.join(".terrane")
     };
     let mut server = Server::start(&binaries, &data, once)?;
+    if policy::is_possible() {
+        say("putting an example policy in force");
+        let api = policy::Api {
+            url: server.get("url")?,
+            ca_file: server.get("ca_file")?,
+            token: server.get("token")?,
+        };
+        policy::put_in_force(tree, &api, scratch.path())?;
+    } else {
+        say("without curl and tar there is no example policy");
+    }
     let outcome = apply_hello(tree, &terraform, &server, &data.join("hello"));
     if once || outcome.is_err() {
         server.stop()?;
