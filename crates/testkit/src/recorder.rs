@@ -86,6 +86,11 @@ impl Recorder {
         &self.ca_file
     }
 
+    /// Whether something of that kind was recorded since the last [`Self::take`].
+    pub fn has(&self, wanted: impl Fn(&Recorded) -> bool) -> bool {
+        self.shared.log.lock().iter().any(wanted)
+    }
+
     /// What was recorded since the last call.
     pub fn take(&self) -> Vec<Recorded> {
         std::mem::take(&mut self.shared.log.lock())

@@ -82,14 +82,14 @@ impl Terminal {
                 self.read += end;
                 return index;
             }
-            let (_, ended) = *state;
-            let late = self
-                .screen
-                .changed
-                .wait_until(&mut state, deadline)
-                .timed_out();
+            let over = state.1
+                || self
+                    .screen
+                    .changed
+                    .wait_until(&mut state, deadline)
+                    .timed_out();
             assert!(
-                !ended && !late,
+                !over,
                 "{texts:?} was never printed; the transcript:\n{fresh}"
             );
         }

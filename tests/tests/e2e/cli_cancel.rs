@@ -1,5 +1,6 @@
 //! Ctrl-C, in each phase and both backends.
 
+use testkit::Recorded;
 use tests::{Backend, Options};
 
 use crate::common::Session;
@@ -30,21 +31,18 @@ async fn newest_status(session: &Session) -> String {
         .to_owned()
 }
 
+fn reads_a_run(request: &Recorded) -> bool {
+    let run = request.path.strip_prefix("/api/v2/runs/");
+    request.method == "GET" && run.is_some_and(|rest| !rest.contains(['/', '?']))
+}
+
 /// Interrupts a command whose run is queued, and answers the question that follows.
 async fn cancels_a_queued_run(backend: Backend, command: &str, section: &str) {
     let session = waiting(backend).await;
     let mut terminal = session.project.terminal(&[command]);
-    tests::wait::until("the run exists", async || {
-        let workspace = session.workspace_id().await;
-        let runs = session
-            .api
-            .get(&format!("workspaces/{workspace}/runs"))
-            .await
-            .expect(200);
-        (runs.json["data"]
-            .as_array()
-            .is_some_and(|it| !it.is_empty()))
-        .then_some(())
+    // Interrupted any earlier, while it makes the run, the CLI ends without a question.
+    tests::wait::until("the CLI follows its run", async || {
+        session.recorder.has(reads_a_run).then_some(())
     })
     .await;
     terminal.expect_any(&["Waiting for", "Preparing the remote"]);
