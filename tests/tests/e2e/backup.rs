@@ -6,6 +6,15 @@ use std::path::{Path, PathBuf};
 use testkit::database::TestDb;
 use tests::{Backend, Dev, Options, Project, terrane};
 
+/// What `terrane dev` keeps as files, and a backup seals.
+const KEPT: [&str; 5] = [
+    "admin-password",
+    "token",
+    "runner-token",
+    "ca/ca.pem",
+    "ca/ca.key",
+];
+
 /// Something to lose: a state, a run with its logs, a sensitive variable.
 struct Installation {
     dev: Dev,
@@ -66,6 +75,13 @@ async fn goes_from_one_into_the_other(from: Option<&TestDb>, into: Option<&TestD
     let key = std::fs::read_to_string(old.dev.facts.data_dir.join("installation.key")).unwrap();
     let found = find_text(Path::new(backup), key.trim());
     assert!(found.is_none(), "the key is in {found:?}");
+    for file in KEPT {
+        let text = std::fs::read_to_string(old.dev.facts.data_dir.join(file)).unwrap();
+        let secret = text.lines().last().unwrap_or_default();
+        let line = text.lines().nth(1).unwrap_or(secret);
+        let found = find_text(Path::new(backup), line);
+        assert!(found.is_none(), "{file} is in {found:?}");
+    }
 
     let options = Options {
         database: url(into),
@@ -80,6 +96,11 @@ async fn goes_from_one_into_the_other(from: Option<&TestDb>, into: Option<&TestD
         let (again, said) = run(&["restore", backup], data, url(into).as_deref());
         assert!(!again && said.contains("not empty"), "{said}");
     });
+    // Whoever trusts the old CA and has the old password or token goes on with them.
+    for file in KEPT {
+        let read = |dev: &Dev| std::fs::read_to_string(dev.facts.data_dir.join(file)).unwrap();
+        assert_eq!(read(&new), read(&old.dev), "{file}");
+    }
     let project = Project::new(&new);
     project
         .backend(Backend::Cloud, "kept")
