@@ -124,7 +124,7 @@ pub fn authorize(
 /// caller, as when approvals are counted.
 pub fn role_allows(role: Role, permission: Permission) -> bool {
     match role {
-        Role::Admin => true,
+        Role::Admin => permission != Permission::AccountsLimitRuns,
         Role::Reader => is_reading(permission),
     }
 }

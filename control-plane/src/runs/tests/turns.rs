@@ -5,6 +5,7 @@ use domain::ids::{JobId, RunnerId, RunnerPoolId};
 use serde_json::json;
 
 use crate::runs::jobs;
+use crate::tenancy;
 use crate::testing::{Team, TestApp};
 
 /// A pool with a runner: what is queued below is all put into it.
@@ -137,6 +138,57 @@ testkit::both_databases! { crate::schema::MIGRATOR;
         assert_eq!(offer(&app, &pool, &runner).await, Some(theirs));
         end(&app, &at_work[0]).await;
         assert_eq!(offer(&app, &pool, &runner).await, Some(waiting));
+    }
+
+    async fn an_account_may_have_a_limit_of_its_own(db: Db) {
+        let app = TestApp::at_with_limits(db, NOON, |limits| limits.runs_per_account = 2);
+        let (pool, runner) = shared_pool(&app).await;
+        let (team, other) = (app.team().await, app.team().await);
+        let name = team.account.name.clone();
+        let limit = async |limit| {
+            tenancy::limit_account(&app.shared(), Some(&name), limit).await.unwrap();
+        };
+        limit(Some(1)).await;
+        let first = queue(&app, &team, &pool, 1).await;
+        assert_eq!(offer(&app, &pool, &runner).await, Some(first));
+        let (second, third) =
+            (queue(&app, &team, &pool, 1).await, queue(&app, &team, &pool, 1).await);
+        assert_eq!(offer(&app, &pool, &runner).await, None);
+        let run = run_of(&app, &second).await;
+        let shown = app.get(format!("/api/v2/runs/{run}")).by(&team.reader).await.expect(200);
+        let detail = shown.attribute("wait-reason")["detail"].to_string();
+        assert!(detail.contains("account limit 1 of 1"), "{detail}");
+        // The others keep to the installation's.
+        for _ in 0..3 {
+            queue(&app, &other, &pool, 1).await;
+        }
+        for _ in 0..2 {
+            assert!(offer(&app, &pool, &runner).await.is_some());
+        }
+        assert_eq!(offer(&app, &pool, &runner).await, None);
+        // Back to the default, then to any number.
+        limit(None).await;
+        assert_eq!(offer(&app, &pool, &runner).await, Some(second));
+        assert_eq!(offer(&app, &pool, &runner).await, None);
+        limit(Some(0)).await;
+        assert_eq!(offer(&app, &pool, &runner).await, Some(third));
+        assert_eq!(app.audited(&team.tenant, "account.limit-runs").await, 3);
+        let nobody = tenancy::limit_account(&app.shared(), Some("nobody"), None).await;
+        assert!(matches!(nobody, Err(tenancy::TenancyError::NotFound)));
+    }
+
+    async fn many_who_offer_at_once_keep_to_an_accounts_own_limit(db: Db) {
+        let app = TestApp::at(db, NOON);
+        let (pool, runner) = shared_pool(&app).await;
+        let team = app.team().await;
+        let name = team.account.name.clone();
+        tenancy::limit_account(&app.shared(), Some(&name), Some(3)).await.unwrap();
+        for _ in 0..8 {
+            queue(&app, &team, &pool, 1).await;
+        }
+        let tries = (0..8).map(|_| offer(&app, &pool, &runner));
+        let offered = futures::future::join_all(tries).await;
+        assert_eq!(offered.iter().flatten().count(), 3);
     }
 
     async fn an_environment_at_its_limit_waits_and_says_so(db: Db) {
