@@ -13,6 +13,7 @@ use utoipa_axum::routes;
 
 use super::attributes::{RunAttributes, resource};
 use super::create::{self as creation, NewRun};
+use super::error::RunError;
 use super::model::{Run, RunEvent, RunFilter, RunVariable};
 use super::service;
 use super::{approval_service, phase_attributes, wait};

@@ -43,7 +43,11 @@ fn routes() -> Vec<(Operation, String)> {
             operation.path
         );
     }
-    let with = rows.into_iter().filter(|(_, row)| has_data(&row.body));
+    // Lists of identifiers name objects of several types, and have no attributes.
+    let identifiers = |path: &str| path.contains("/relationships/") && !path.ends_with("/tags");
+    let with = rows
+        .into_iter()
+        .filter(|(operation, row)| has_data(&row.body) && !identifiers(&operation.path));
     with.map(|(operation, row)| (operation, row.body)).collect()
 }
 
@@ -137,7 +141,7 @@ testkit::both_databases! { crate::schema::MIGRATOR;
                 .expect(200);
         }
         let project = app.post(format!("{environment}/projects")).by(&team.admin)
-            .attributes("projects", json!({ "name": "p", "setting-overwrites": {
+            .attributes("projects", json!({ "name": "spare-project", "setting-overwrites": {
                 "default-execution-mode": false } })).await.expect(201).id();
         let refused = app.patch(format!("/api/v2/projects/{project}")).by(&team.admin)
             .attributes("projects", json!({ "auto-destroy-activity-duration": "14d" })).await

@@ -93,7 +93,6 @@ async fn create(
     Path(organization): Path<String>,
     Body(input): Body<TeamInput>,
 ) -> ApiResult<One> {
-    input.expect_type("teams")?;
     input.attributes.check_supported()?;
     let name = input.attributes.name.unwrap_or_default();
     let description = input.attributes.description.flatten().unwrap_or_default();
@@ -126,7 +125,6 @@ async fn update(
     Path(id): Path<String>,
     Body(input): Body<TeamInput>,
 ) -> ApiResult<One> {
-    input.expect_type("teams")?;
     input.attributes.check_supported()?;
     let change = TeamChange {
         name: input.attributes.name,

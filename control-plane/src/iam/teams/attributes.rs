@@ -9,6 +9,7 @@ use utoipa::ToSchema;
 
 use super::model::Team;
 use crate::context::Context;
+use crate::http::attributes::Attributes;
 use crate::http::jsonapi::{Resource, nullable};
 use crate::iam::{IamError, Target, authorize};
 
@@ -106,6 +107,10 @@ pub(super) struct TeamInput {
     pub allow_member_token_management: Option<bool>,
     /// Has no effect yet: only `false` values are accepted.
     pub organization_access: Option<BTreeMap<String, Option<bool>>>,
+}
+
+impl Attributes for TeamInput {
+    const TYPES: &'static [&'static str] = &["teams"];
 }
 
 impl TeamInput {

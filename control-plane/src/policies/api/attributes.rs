@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::clock::Timestamp;
+use crate::http::attributes::Attributes;
 use crate::http::jsonapi::{InputData, Resource, nullable, zulu};
 use crate::policies::error::PolicyError;
 use crate::policies::group_service::GroupChange;
@@ -120,6 +121,10 @@ pub(super) struct GroupInput {
     pub overridable: Option<bool>,
     #[schema(value_type = Option<Object>)]
     pub vcs_repo: Option<serde_json::Value>,
+}
+
+impl Attributes for GroupInput {
+    const TYPES: &'static [&'static str] = &["policy-groups"];
 }
 
 pub(super) fn kind(text: &str) -> Result<GroupKind, PolicyError> {

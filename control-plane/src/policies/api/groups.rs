@@ -83,7 +83,6 @@ async fn create(
     ctx: Context,
     Body(input): Body<GroupInput>,
 ) -> ApiResult<Created<Resource<GroupAttributes>>> {
-    input.expect_type("policy-groups")?;
     let change = GroupInput::into_change(input)?;
     let made = service::create(&app, &ctx, None, change).await?;
     Ok(Created(Document::of(shown(&app, &ctx, &made).await?)))
@@ -108,7 +107,6 @@ async fn update(
     Path(id): Path<String>,
     Body(input): Body<GroupInput>,
 ) -> ApiResult<One> {
-    input.expect_type("policy-groups")?;
     let change = GroupInput::into_change(input)?;
     let changed = service::update(&app, &ctx, &group_id(&id)?, change).await?;
     Ok(Document::of(shown(&app, &ctx, &changed).await?))

@@ -11,6 +11,7 @@ use utoipa::ToSchema;
 
 use super::attributes::{dialect_of_version, with_bound};
 use crate::clock::Timestamp;
+use crate::http::attributes::Attributes;
 use crate::http::jsonapi::{InputData, Resource, nullable, zulu};
 use crate::policies::error::PolicyError;
 use crate::policies::group_service::GroupChange;
@@ -122,6 +123,10 @@ pub(super) struct SetInput {
     #[schema(value_type = Option<Vec<Object>>)]
     pub tag_selectors: Option<Vec<Value>>,
     pub execute_as: Option<String>,
+}
+
+impl Attributes for SetInput {
+    const TYPES: &'static [&'static str] = &["policy-sets"];
 }
 
 /// Refuses kinds that can't be evaluated; the TFE API takes no kind for `sentinel`.

@@ -88,7 +88,6 @@ async fn create(
     Path(organization): Path<String>,
     Body(input): Body<SetInput>,
 ) -> ApiResult<Created<Resource<SetAttributes>>> {
-    input.expect_type("policy-sets")?;
     let (change, policies) = SetInput::into_change(input, true)?;
     let policies = policies.unwrap_or_default();
     let made = service::create_with(&app, &ctx, Some(&organization), change, &policies).await?;
@@ -114,7 +113,6 @@ async fn update(
     Path(id): Path<String>,
     Body(input): Body<SetInput>,
 ) -> ApiResult<One> {
-    input.expect_type("policy-sets")?;
     let (change, policies) = SetInput::into_change(input, false)?;
     if policies.is_some() {
         return Err(PolicyError::invalid_relation(
