@@ -3,12 +3,14 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use http::{HeaderMap, HeaderValue, header};
+use http::{HeaderMap, HeaderValue};
 
+use super::cookies;
 use super::request::Params;
 use crate::app::App;
 
-const LIFETIME_SECONDS: u32 = 3600;
+const NAME: &str = "sign-in";
+const LIFETIME_SECONDS: i64 = 3600;
 /// 32 random bytes in base64url.
 const VALUE_LENGTH: usize = 43;
 
@@ -24,25 +26,11 @@ impl BrowserCookie {
     }
 
     fn sent(app: &App, headers: &HeaderMap) -> Option<Self> {
-        let name = name(app);
-        headers
-            .get_all(header::COOKIE)
-            .iter()
-            .filter_map(|value| value.to_str().ok())
-            .flat_map(|text| text.split(';'))
-            .filter_map(|pair| pair.trim().split_once('='))
-            .find(|(key, value)| *key == name && value.len() == VALUE_LENGTH)
-            .map(|(_, value)| Self(value.to_owned()))
+        cookies::read(app, headers, NAME, VALUE_LENGTH).map(Self)
     }
 
     pub(super) fn header(&self, app: &App) -> Option<HeaderValue> {
-        let secure = if is_secure(app) { "; Secure" } else { "" };
-        HeaderValue::from_str(&format!(
-            "{}={}; Path=/; HttpOnly; SameSite=Strict; Max-Age={LIFETIME_SECONDS}{secure}",
-            name(app),
-            self.0
-        ))
-        .ok()
+        cookies::write(app, NAME, &self.0, LIFETIME_SECONDS)
     }
 
     /// What the form carries.
@@ -75,18 +63,4 @@ pub(super) fn is_genuine(app: &App, headers: &HeaderMap, params: &Params, token:
         return false;
     };
     app.signer.verify(&cookie.message(params), &signature)
-}
-
-fn is_secure(app: &App) -> bool {
-    app.installation.public_url.scheme() == "https"
-}
-
-/// The `__Host-` prefix keeps other hosts of the domain from setting it; browsers allow it on HTTPS
-/// only.
-fn name(app: &App) -> &'static str {
-    if is_secure(app) {
-        "__Host-terrane-sign-in"
-    } else {
-        "terrane-sign-in"
-    }
 }

@@ -21,6 +21,7 @@ static TEMPLATES: LazyLock<Environment<'static>> = LazyLock::new(|| {
     let mut templates = Environment::new();
     for (name, source) in [
         ("sign-in.html", include_str!("sign-in.html")),
+        ("consent.html", include_str!("consent.html")),
         ("refused.html", include_str!("refused.html")),
     ] {
         templates
@@ -42,6 +43,44 @@ pub(super) fn sign_in(
     username: &str,
     problem: Option<&str>,
 ) -> Response {
+    form(
+        "sign-in.html",
+        app,
+        status,
+        request,
+        cookie,
+        username,
+        problem,
+    )
+}
+
+/// The form of a browser that is signed in already.
+pub(super) fn consent(
+    app: &App,
+    request: &AuthorizationRequest,
+    cookie: &BrowserCookie,
+    username: &str,
+) -> Response {
+    form(
+        "consent.html",
+        app,
+        StatusCode::OK,
+        request,
+        cookie,
+        username,
+        None,
+    )
+}
+
+fn form(
+    template: &str,
+    app: &App,
+    status: StatusCode,
+    request: &AuthorizationRequest,
+    cookie: &BrowserCookie,
+    username: &str,
+    problem: Option<&str>,
+) -> Response {
     let listener = request.redirect_uri.origin().ascii_serialization();
     let values = context! {
         style => STYLE,
@@ -53,12 +92,7 @@ pub(super) fn sign_in(
         problem => problem,
     };
     // Browsers hold the redirect after the form to `form-action` too.
-    let mut response = html(
-        "sign-in.html",
-        values,
-        status,
-        &format!("'self' {listener}"),
-    );
+    let mut response = html(template, values, status, &format!("'self' {listener}"));
     if let Some(value) = cookie.header(app) {
         response.headers_mut().append(header::SET_COOKIE, value);
     }

@@ -49,6 +49,71 @@ both_databases! { MIGRATOR;
         }
     }
 
+    async fn a_browser_that_is_signed_in_is_asked_for_consent_only(db: Db) {
+        let (app, user) = setup(db).await;
+        let page = Page::open(&app).await;
+        let back = page.submit(&app, &user.username, PASSWORD).await.expect(303);
+        let cookie = back.header(header::SET_COOKIE);
+        for word in ["__Host-terrane-session=", "Secure", "HttpOnly", "SameSite=Strict"] {
+            assert!(cookie.contains(word), "{word}: {cookie}");
+        }
+        let mut browser = page;
+        browser.cookie = format!("{}; {}", browser.cookie, cookie.split(';').next().unwrap());
+
+        let consent = browser.again(&app).await;
+        assert!(consent.answer.text().contains(&user.username), "{}", consent.answer.text());
+        assert!(!consent.answer.text().contains("type=\"password\""));
+        let approved = consent.act(&app, "approve").await.expect(303);
+        let url = Url::parse(approved.header(header::LOCATION)).unwrap();
+        let pairs: HashMap<_, _> = url.query_pairs().into_owned().collect();
+        exchange(&app, &pairs["code"], VERIFIER).await.expect(200);
+        let tenant = Tenant::of_row(&user.actor.account);
+        assert_eq!(app.audited(&tenant, "user.approve").await, 1);
+
+        // From elsewhere, without the page's token, the session is worth nothing.
+        let mut fields = consent.fields("", "");
+        fields.insert("action".to_owned(), "approve".to_owned());
+        fields.insert("csrf".to_owned(), "x".to_owned());
+        app.post("/oauth/authorization").header(header::COOKIE, &browser.cookie)
+            .form(&super::pairs(&fields)).await.expect(403);
+
+        let out = consent.act(&app, "sign-out").await.expect(200);
+        let cleared = out.headers.get_all(header::SET_COOKIE).iter()
+            .any(|it| it.to_str().unwrap().contains("terrane-session=; ")
+                && it.to_str().unwrap().contains("Max-Age=0"));
+        assert!(cleared, "{:?}", out.headers);
+        // The old cookie is worth nothing from now on.
+        consent.act(&app, "approve").await.expect(401);
+        assert!(browser.again(&app).await.answer.text().contains("type=\"password\""));
+    }
+
+    async fn a_session_ends_with_its_time_and_with_a_new_password(db: Db) {
+        let (app, user) = setup(db).await;
+        let browser = signed_in(&app, &user).await;
+        app.advance(TimeDelta::hours(11));
+        let consent = browser.again(&app).await;
+        assert!(!consent.answer.text().contains("type=\"password\""));
+        app.advance(TimeDelta::hours(1));
+        consent.act(&app, "approve").await.expect(401);
+
+        let browser = signed_in(&app, &user).await;
+        let account = &user.actor.account;
+        let operator = crate::context::Context::new(
+            crate::context::Actor::system(account, "operator"), app.clock.clone());
+        crate::iam::reset_password(&app, &operator, &user.username,
+            &domain::Secret::new("another horse battery".to_owned())).await.unwrap();
+        assert!(browser.again(&app).await.answer.text().contains("type=\"password\""));
+    }
+
+    async fn only_the_hash_of_a_session_is_kept(db: Db) {
+        let (app, user) = setup(db).await;
+        let browser = signed_in(&app, &user).await;
+        let mut conn = app.db.acquire().await.unwrap();
+        let kept: String = conn.query("SELECT hash FROM sessions").fetch_scalar().await.unwrap();
+        let text = browser.cookie.rsplit('=').next().unwrap();
+        assert_eq!(kept, crate::iam::hash_token(text));
+    }
+
     async fn the_page_runs_no_scripts_and_sends_its_form_nowhere_else(db: Db) {
         let (app, _) = setup(db).await;
         let page = Page::open(&app).await;
@@ -263,6 +328,29 @@ impl Page {
         Self { answer, cookie }
     }
 
+    /// The same browser, at the next `terraform login`.
+    async fn again(&self, app: &TestApp) -> Self {
+        let answer = app
+            .get(authorization(&[]))
+            .header(header::COOKIE, &self.cookie)
+            .await
+            .expect(200);
+        Self {
+            answer,
+            cookie: self.cookie.clone(),
+        }
+    }
+
+    /// Presses one of the buttons of the consent page.
+    async fn act(&self, app: &TestApp, action: &str) -> Answer {
+        let mut fields = self.fields("", "");
+        fields.insert("action".to_owned(), action.to_owned());
+        app.post("/oauth/authorization")
+            .header(header::COOKIE, &self.cookie)
+            .form(&pairs(&fields))
+            .await
+    }
+
     /// The form's fields as a browser would send them.
     fn fields(&self, username: &str, password: &str) -> HashMap<String, String> {
         let mut fields = HashMap::new();
@@ -296,6 +384,15 @@ fn pairs(fields: &HashMap<String, String>) -> Vec<(&str, &str)> {
         .iter()
         .map(|(name, value)| (name.as_str(), value.as_str()))
         .collect()
+}
+
+/// A browser in which the user has signed in.
+async fn signed_in(app: &TestApp, user: &TestUser) -> Page {
+    let mut page = Page::open(app).await;
+    let back = page.submit(app, &user.username, PASSWORD).await.expect(303);
+    let session = back.header(header::SET_COOKIE).split(';').next().unwrap();
+    page.cookie = format!("{}; {session}", page.cookie);
+    page
 }
 
 /// A code as the browser brings it to the CLI.
