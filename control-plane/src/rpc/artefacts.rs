@@ -19,6 +19,8 @@ use crate::state::{self, Announced, Disposition, RunStateGrant};
 
 /// Enough of a sealed state to read whose key it was sealed to.
 const SEAL_HEADER: usize = 256;
+/// The kinds of uploads that are states.
+const STATES: [&str; 3] = ["state", "errored-state", "sealed-state"];
 
 pub(super) async fn take(
     app: &App,
@@ -87,7 +89,18 @@ async fn admitted(app: &App, caller: &Caller, head: &UploadHead) -> Result<Job, 
         .begin()
         .await
         .map_err(|error| status_of(RunError::from(error)))?;
-    if head.kind.ends_with("state") {
+    if caller.revoked {
+        if !STATES.contains(&head.kind.as_str()) {
+            return Err(Status::permission_denied(
+                "a revoked runner may deliver states only",
+            ));
+        }
+        let now = app.clock.now();
+        return jobs::granted(&mut tx, &caller.tenant, &caller.runner, &id, number, now)
+            .await
+            .map_err(status_of);
+    }
+    if STATES.contains(&head.kind.as_str()) {
         let job = jobs::find(&mut tx, &caller.tenant, &id)
             .await
             .map_err(status_of)?;
@@ -197,6 +210,7 @@ async fn state(
         final_state: head.final_state,
         recovery: head.recovery,
         renumber: head.kind == "errored-state",
+        revoked: caller.revoked,
     };
     let announced = Announced {
         serial: head.serial,

@@ -43,23 +43,60 @@ pub(super) struct Caller {
     pub tenant: Tenant,
     pub pool: domain::ids::RunnerPoolId,
     pub pool_name: String,
+    /// It is revoked and may only deliver states, into quarantine.
+    pub revoked: bool,
 }
 
 impl RunnerService {
+    /// The runner of a call that a revoked one may make as well, if it comes with a certificate for
+    /// deliveries. Every other call takes [`RunnerService::caller`], which lets none in.
+    async fn caller_or_deliverer<T>(&self, request: &Request<T>) -> Result<Caller, Status> {
+        let identity = identity(request)?;
+        if !identity.delivers_only {
+            return self.caller(request).await;
+        }
+        let runner = runners::revoked_runner(&self.app, &identity.runner_id)
+            .await
+            .map_err(status_of)?;
+        Ok(Caller::new(runner, true))
+    }
+
     pub(super) async fn caller<T>(&self, request: &Request<T>) -> Result<Caller, Status> {
         let id = identity(request)?.runner_id.clone();
         let runner = runners::welcome(&self.app, &id).await.map_err(status_of)?;
-        Ok(Caller {
-            runner: id,
-            tenant: messages::tenant(&runner.account_id),
-            pool: runner.pool_id,
-            pool_name: runner.pool_name,
-        })
+        Ok(Caller::new(runner, false))
+    }
+
+    /// What becomes of the jobs that the caller says it holds: a revoked one holds none.
+    async fn standings(
+        &self,
+        caller: &Caller,
+        running: &[(domain::ids::JobId, i64)],
+    ) -> Result<Vec<jobs::Standing>, Status> {
+        let (app, tenant, runner) = (&self.app, &caller.tenant, &caller.runner);
+        let standings = if caller.revoked {
+            jobs::left_by(app, tenant, runner, running).await
+        } else {
+            jobs::renew(app, tenant, runner, running).await
+        };
+        standings.map_err(status_of)
     }
 
     pub(super) fn reconnect_window(&self) -> u32 {
         let window = (self.hub.len() * RECONNECT_MS_PER_RUNNER).max(MIN_RECONNECT_WINDOW_MS);
         u32::try_from(window).unwrap_or(u32::MAX)
+    }
+}
+
+impl Caller {
+    fn new(runner: runners::Runner, revoked: bool) -> Self {
+        Self {
+            tenant: messages::tenant(&runner.account_id),
+            runner: runner.id,
+            pool: runner.pool_id,
+            pool_name: runner.pool_name,
+            revoked,
+        }
     }
 }
 
@@ -106,14 +143,12 @@ fn session(peer: &Peer, runner: &RunnerId, asked: HelloRequest) -> Session {
 #[tonic::async_trait]
 impl Runner for RunnerService {
     async fn hello(&self, request: Request<HelloRequest>) -> Answer<HelloResponse> {
-        let caller = self.caller(&request).await?;
+        let caller = self.caller_or_deliverer(&request).await?;
         let peer = Arc::clone(link::server::runner(&request)?);
         let asked = request.into_inner();
         let version = negotiated(&asked)?;
         let running = messages::running(&asked.running)?;
-        let standings = jobs::renew(&self.app, &caller.tenant, &caller.runner, &running)
-            .await
-            .map_err(status_of)?;
+        let standings = self.standings(&caller, &running).await?;
         let timing = &self.app.installation.timing;
         let answer = HelloResponse {
             version,
@@ -125,6 +160,9 @@ impl Runner for RunnerService {
             pool_name: caller.pool_name,
             directives: messages::directives(&running, standings),
         };
+        if caller.revoked {
+            return Ok(Response::new(answer));
+        }
         let session = session(&peer, &caller.runner, asked);
         let offered = Offered::of_capabilities(&session.capabilities);
         self.hub.said(&caller.runner, offered);
@@ -161,21 +199,22 @@ impl Runner for RunnerService {
     }
 
     async fn heartbeat(&self, request: Request<HeartbeatRequest>) -> Answer<HeartbeatResponse> {
-        let id = identity(&request)?.runner_id.clone();
+        let peer = identity(&request)?;
+        let (id, delivers_only) = (peer.runner_id.clone(), peer.delivers_only);
         let asked = request.get_ref();
         let sequence = asked.sequence;
-        self.hub.set_free(&id, asked.free_slots);
+        if !delivers_only {
+            self.hub.set_free(&id, asked.free_slots);
+        }
         let directives = if asked.running.is_empty() {
             Vec::new()
         } else {
             let running = messages::running(&asked.running)?;
-            let caller = self.caller(&request).await?;
-            let standings = jobs::renew(&self.app, &caller.tenant, &caller.runner, &running)
-                .await
-                .map_err(status_of)?;
+            let caller = self.caller_or_deliverer(&request).await?;
+            let standings = self.standings(&caller, &running).await?;
             messages::directives(&running, standings)
         };
-        if request.get_ref().free_slots > 0 {
+        if request.get_ref().free_slots > 0 && !delivers_only {
             self.app.signals.dispatch.wake();
         }
         Ok(Response::new(HeartbeatResponse {
@@ -242,12 +281,12 @@ impl Runner for RunnerService {
     ) -> Answer<UploadOffsetResponse> {
         // An upload that broke off left nothing (the store keeps whole objects only): it begins
         // anew. QUIC carries a running one across a change of network.
-        self.caller(&request).await?;
+        self.caller_or_deliverer(&request).await?;
         Ok(Response::new(UploadOffsetResponse { offset: 0 }))
     }
 
     async fn upload(&self, request: Request<Streaming<UploadChunk>>) -> Answer<UploadResponse> {
-        let caller = self.caller(&request).await?;
+        let caller = self.caller_or_deliverer(&request).await?;
         artefacts::take(&self.app, &caller, request.into_inner())
             .await
             .map(Response::new)
@@ -263,12 +302,18 @@ impl Runner for RunnerService {
     }
 
     async fn complete(&self, request: Request<CompleteRequest>) -> Answer<CompleteResponse> {
-        let caller = self.caller(&request).await?;
+        let caller = self.caller_or_deliverer(&request).await?;
         let asked = request.into_inner();
         let (id, epoch) = (
             messages::job_id(&asked.job_id)?,
             messages::epoch(asked.epoch)?,
         );
+        if caller.revoked {
+            jobs::delivered(&self.app, &caller.tenant, &caller.runner, &id, epoch)
+                .await
+                .map_err(status_of)?;
+            return Ok(Response::new(CompleteResponse { accepted: true }));
+        }
         let report = messages::report(asked)?;
         jobs::complete(
             &self.app,

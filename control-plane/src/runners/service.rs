@@ -163,6 +163,70 @@ pub async fn recover(app: &App, authority: &Authority, claim: RecoveryClaim<'_>)
     renew(app, authority, &identity.runner_id, &csr).await
 }
 
+/// How long a certificate for deliveries lives; the runner asks for another one if it needs longer.
+const DELIVERY: TimeDelta = TimeDelta::hours(1);
+
+/// The revoked runner behind a recovery claim, which proves the key of its last certificate.
+///
+/// # Errors
+/// [`RunnerError::BadRequest`] for a proof that proves nothing, [`RunnerError::Unknown`] unless the
+/// runner is revoked.
+pub async fn revoked_claimant(
+    app: &App,
+    authority: &Authority,
+    claim: RecoveryClaim<'_>,
+) -> Result<Runner> {
+    let identity = check_recovery(authority.ca.certificate(), claim, app.clock.now())
+        .map_err(RunnerError::BadRequest)?;
+    revoked_runner(app, &identity.runner_id).await
+}
+
+/// A revoked runner by its id.
+///
+/// # Errors
+/// [`RunnerError::Unknown`] when there is none, or it is not revoked.
+pub async fn revoked_runner(app: &App, id: &RunnerId) -> Result<Runner> {
+    let mut conn = app.db.acquire().await?;
+    let found = store::find(&mut conn, id).await?;
+    found
+        .filter(|runner| runner.revoked_at.is_some())
+        .ok_or(RunnerError::Unknown)
+}
+
+/// A certificate with which a revoked runner may deliver the states of its jobs, and nothing else.
+/// The caller has seen that there are any.
+///
+/// # Errors
+/// [`RunnerError::BadRequest`], or the database's own.
+pub async fn issue_delivery(
+    app: &App,
+    authority: &Authority,
+    runner: &Runner,
+    csr: &[u8],
+) -> Result<Issued> {
+    let now = app.clock.now();
+    let not_after = now + DELIVERY;
+    let certificate = authority
+        .ca
+        .sign_delivery(csr, &runner.id, now - SKEW, not_after)
+        .map_err(RunnerError::BadRequest)?;
+    let mut actor = Actor::system(&runner.account_id, &runner.name);
+    actor.kind = ActorKind::Runner;
+    actor.id = runner.id.to_string();
+    let ctx = Context::new(actor, app.clock.clone());
+    let target = Target::new("agents", &runner.id);
+    let detail = json!({ "name": runner.name, "until": not_after });
+    let mut tx = app.db.begin().await?;
+    audit::record_attempt(&mut tx, &ctx, target, "runner.deliver", "done", detail).await?;
+    tx.commit().await?;
+    tracing::warn!(runner = %runner.id, "a revoked runner delivers the states of its jobs");
+    Ok(Issued {
+        runner: runner.id.clone(),
+        certificate_der: certificate.to_vec(),
+        not_after,
+    })
+}
+
 /// Forgets who was connected to an earlier process.
 ///
 /// # Errors

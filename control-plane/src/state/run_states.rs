@@ -42,6 +42,8 @@ pub struct RunStateGrant {
     /// Newer than its serial tells, as `errored.tfstate` is: given the next serial where it would be
     /// refused for its own.
     pub renumber: bool,
+    /// Its runner has been revoked: nothing that it says becomes current without a person.
+    pub revoked: bool,
 }
 
 /// What became of a state.
@@ -240,6 +242,12 @@ fn obstacle(
 ) -> Option<String> {
     if let Err((_, reason)) = &candidate.content {
         return Some(reason.clone());
+    }
+    if grant.revoked {
+        return Some(
+            "its runner had been revoked when it came; look at it, then promote it or leave it"
+                .to_owned(),
+        );
     }
     let held = workspace
         .lock

@@ -107,7 +107,13 @@ impl Session {
         for directory in found {
             shell.start_job(directory);
         }
-        shell.schedule_renewal();
+        if shell.session.identity.delivers_only() {
+            if let Some(end) = shell.decide(Event::Revoked) {
+                return end;
+            }
+        } else {
+            shell.schedule_renewal();
+        }
         loop {
             let commands = shell.core.tick(shell.clock.elapsed());
             if let Some(end) = shell.obey(commands) {
@@ -162,8 +168,13 @@ impl Shell {
                     Err(error) => tracing::error!(%error, "the new certificate can't be used"),
                 }
                 self.session.identity = *identity;
-                self.schedule_renewal();
-                Event::IdentityRenewed
+                if self.session.identity.delivers_only() {
+                    // It isn't renewed: if it runs out, the key is proved once more.
+                    Event::Revoked
+                } else {
+                    self.schedule_renewal();
+                    Event::IdentityRenewed
+                }
             }
         };
         self.decide(event)
@@ -460,18 +471,27 @@ async fn failed(
 ) -> Result<(), mpsc::error::SendError<Heard>> {
     tracing::warn!(%error, "no connection to the gateway");
     let mut fatal = error.is_final();
-    if fatal && identity.is_expired(crate::clock::unix_seconds()) {
+    let outdated = identity.is_expired(crate::clock::unix_seconds());
+    let revoked = error.is_revocation() && !identity.delivers_only();
+    if fatal && (outdated || revoked) {
         match Box::pin(identity::recover(connector, identity)).await {
             Ok(recovered) => {
                 fatal = false;
-                tracing::info!("the expired certificate was exchanged for a new one");
+                if recovered.delivers_only() {
+                    tracing::warn!(
+                        "this runner has been revoked; it stops its jobs, delivers their states, \
+                         and ends"
+                    );
+                } else {
+                    tracing::info!("the certificate was exchanged for a new one");
+                }
                 if let Err(error) = recovered.save(data) {
                     tracing::error!(%error, "the recovered certificate could not be kept");
                 }
                 heard.send(Heard::Renewed(Box::new(recovered)))?;
             }
             Err(error) => {
-                tracing::error!(%error, "the expired certificate could not be exchanged");
+                tracing::error!(%error, "the certificate could not be exchanged");
                 fatal = !error.is_passing();
             }
         }

@@ -24,4 +24,5 @@ mod login;
 mod metadata;
 mod migration;
 mod network;
+mod revoked;
 mod state_commands;

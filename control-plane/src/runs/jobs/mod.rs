@@ -4,9 +4,11 @@
 //! in its own transaction. An apply is never executed twice; a plan once more.
 
 mod report;
+mod revoked;
 mod service;
 pub(crate) mod store;
 pub(in crate::runs) mod turns;
 
 pub use report::{Outcome, Report, complete};
+pub use revoked::{delivered, give_up_of, granted, left_by};
 pub use service::*;

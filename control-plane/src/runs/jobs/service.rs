@@ -286,14 +286,21 @@ pub async fn expire(app: &App) -> Result<()> {
     drop(conn);
     for job in overdue {
         match (job.status, job.kind) {
-            (JobStatus::Offered, _) => withdraw(app, &job.id, job.epoch).await?,
             (JobStatus::Leased, JobKind::Apply) => lose_contact(app, &job, now).await?,
-            (JobStatus::OutOfContact, JobKind::Apply) => give_up_apply(app, &job).await?,
-            _ => give_up_plan(app, &job).await?,
+            _ => give_up(app, &job).await?,
         }
     }
     app.signals.dispatch.wake();
     Ok(())
+}
+
+/// Takes a job away from its runner for good.
+pub(super) async fn give_up(app: &App, job: &Job) -> Result<()> {
+    match (job.status, job.kind) {
+        (JobStatus::Offered, _) => withdraw(app, &job.id, job.epoch).await,
+        (_, JobKind::Apply) => give_up_apply(app, job).await,
+        (_, JobKind::Plan | JobKind::Fetch) => give_up_plan(app, job).await,
+    }
 }
 
 async fn lose_contact(app: &App, job: &Job, now: Timestamp) -> Result<()> {

@@ -213,6 +213,40 @@ pub(super) async fn lose_contact(
     Ok(rows == 1)
 }
 
+/// What a runner was offered or holds.
+pub(super) async fn in_hand(
+    conn: &mut Conn,
+    tenant: &Tenant,
+    runner: &RunnerId,
+) -> Result<Vec<Job>> {
+    conn.build(COLUMNS)
+        .push("WHERE account_id = ")
+        .bind(tenant.account())
+        .push(" AND runner_id = ")
+        .bind(runner)
+        .push(" AND status IN ('offered', 'leased', 'out-of-contact') ORDER BY id")
+        .finish()
+        .fetch_all()
+        .await
+}
+
+/// A runner's jobs that were given up with a recovery to wait for.
+pub(super) async fn recoverable(
+    conn: &mut Conn,
+    tenant: &Tenant,
+    runner: &RunnerId,
+) -> Result<Vec<Job>> {
+    conn.build(COLUMNS)
+        .push("WHERE account_id = ")
+        .bind(tenant.account())
+        .push(" AND runner_id = ")
+        .bind(runner)
+        .push(" AND status = 'abandoned' AND recovery_until IS NOT NULL ORDER BY id")
+        .finish()
+        .fetch_all()
+        .await
+}
+
 pub(super) async fn overdue(conn: &mut Conn, now: Timestamp) -> Result<Vec<Job>> {
     conn.build(COLUMNS)
         .push("WHERE status IN ('offered', 'leased', 'out-of-contact') AND lease_expires_at < ")

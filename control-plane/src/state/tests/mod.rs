@@ -188,6 +188,7 @@ fn grant(team: &Team, run: &TestRun) -> RunStateGrant {
         final_state: false,
         recovery: false,
         renumber: false,
+        revoked: false,
     }
 }
 

@@ -168,6 +168,20 @@ both_databases! { MIGRATOR;
         quarantined(bring(&app, &recovery, &state(4, "l", "d"), 4, "l").await.unwrap());
     }
 
+    async fn what_a_revoked_runner_brings_waits_for_a_person(db: Db) {
+        let (app, team) = setup(db).await;
+        let before = push(&app, &team, 1, "l", "a").await;
+        let run = applying(&app, &team).await;
+        let revoked = RunStateGrant { revoked: true, final_state: true, ..grant(&team, &run) };
+        let (id, reason) =
+            quarantined(bring(&app, &revoked, &state(2, "l", "b"), 2, "l").await.unwrap());
+        assert!(reason.contains("revoked"), "{reason}");
+        assert_eq!(current(&app, &team).await.expect(200).attribute("serial"), 1);
+        let _ = before;
+        let again = bring(&app, &revoked, &state(2, "l", "b"), 2, "l").await.unwrap();
+        assert_eq!(quarantined(again).0, id, "sent twice, kept once");
+    }
+
     async fn a_newer_state_with_an_old_serial_is_renumbered_if_the_runner_says_so(db: Db) {
         let (app, team) = setup(db).await;
         push(&app, &team, 5, "l", "a").await;
