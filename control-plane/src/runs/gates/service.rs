@@ -3,6 +3,7 @@
 use domain::ids::RunId;
 use domain::permission::Permission;
 use domain::policy::{PolicyCheckStatus, PolicyStage};
+use domain::run::{PhaseStatus, RunStatus};
 use serde_json::json;
 
 use super::input::{self, PolicyInput};
@@ -126,10 +127,25 @@ pub(super) async fn policy_input(
 ) -> Result<PolicyInput> {
     let (run, _) = load(app, ctx, id, Permission::RunsRead).await?;
     authorize_run(ctx, Permission::PolicyChecksReadInput, &run)?;
+    if !is_settled(&run, stage) {
+        return Err(RunError::NotFound);
+    }
     let tenant = ctx.tenant();
     let cost = match stage {
         PolicyStage::PrePlan => None,
         PolicyStage::PostPlan => known_cost(app, &tenant, &run).await?,
     };
     input::of_run(app, &tenant, &run, stage, cost).await
+}
+
+/// Whether a gate would be shown nothing else any more. An input is kept once it is made, and the
+/// gate judges by it: one that was read too early, before the cost is known, would go around it.
+fn is_settled(run: &Run, stage: PolicyStage) -> bool {
+    let status = run.status();
+    match stage {
+        PolicyStage::PrePlan => !matches!(status, RunStatus::Pending | RunStatus::Fetching),
+        PolicyStage::PostPlan => {
+            run.state.plan == PhaseStatus::Finished && status != RunStatus::CostEstimating
+        }
+    }
 }
