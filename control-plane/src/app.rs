@@ -97,6 +97,8 @@ pub struct Signals {
     pub logs: Wake,
     /// A policy group may have something to check.
     pub policies: Wake,
+    /// An impact analysis may have something to do.
+    pub impact: Wake,
 }
 
 /// Everything a use case may reach. Cloned by reference only.

@@ -2,7 +2,7 @@
 //!
 //! Domain slices, each of which may call those before it; what must flow the other way is an event:
 //! audit < tenancy < iam < workspaces < variables < state < costs < runners < fetches <
-//! policies < approvals < runs. Beside them stand the composition root ([`app`]), the caller's [`context`], and
+//! policies < approvals < runs < impact. Beside them stand the composition root ([`app`]), the caller's [`context`], and
 //! the edges ([`http`], [`rpc`]). Around all that lies the shell: the commands ([`cli`]), the
 //! [`config`], the listeners ([`serve`]) and the owner of all tasks ([`supervise`]).
 
@@ -19,6 +19,7 @@ pub mod costs;
 pub mod fetches;
 pub mod http;
 pub mod iam;
+pub mod impact;
 pub mod objects;
 pub mod policies;
 pub mod problem;

@@ -18,6 +18,9 @@ const BENCHMARKS: &[(&str, &str)] = &[
     ("logs", "bench-logs"),
     ("idle", "bench-idle"),
     ("restart", "bench-restart"),
+    ("policy", "bench-policy"),
+    ("impact", "bench-impact"),
+    ("cost", "bench-cost"),
 ];
 
 pub(crate) fn run(tree: &Tree, arguments: &[String]) -> Result<()> {

@@ -6,6 +6,7 @@
 
 mod admin;
 mod backup;
+mod client;
 mod cost;
 mod database;
 mod dev;

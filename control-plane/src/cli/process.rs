@@ -13,6 +13,7 @@ use crate::app::App;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::http;
+use crate::impact::{self, ImpactKeeper};
 use crate::policies;
 use crate::rpc::{Gateway, GatewaySettings};
 use crate::serve::{
@@ -29,6 +30,10 @@ const CERTIFICATE_PERIOD: Duration = Duration::from_secs(30);
 const GATEWAY_CERTIFICATE_PERIOD: Duration = Duration::from_secs(24 * 3600);
 /// How often is looked for revisions of policies that wait without anybody having said so.
 const POLICY_PERIOD: Duration = Duration::from_secs(30);
+/// How often is looked for impact analyses that another process has left.
+const IMPACT_PERIOD: Duration = Duration::from_secs(10);
+/// How often is looked for what may be forgotten.
+const SWEEP_PERIOD: Duration = Duration::from_secs(3600);
 /// From the end of the patience to the end of the process.
 const LAST_WORD: Duration = Duration::from_secs(5);
 
@@ -94,6 +99,7 @@ impl Process {
         gateway_metrics::register(&self.registry, &gateway.handle())?;
         gateway.start(&tasks, api.clone());
         check_policies(&tasks, app);
+        analyse_impact(&tasks, app);
         let routes = believe_proxies(api, config.server.trusted_proxies.clone());
         let scheme = scheme(config, &tasks).await?;
         for (name, listener, scheme) in std::iter::once(("http.public", self.public, scheme))
@@ -157,6 +163,20 @@ fn check_policies(tasks: &Tasks, app: &Arc<App>) {
     tasks.reconciler("policies.check", POLICY_PERIOD, wake, move || {
         let app = Arc::clone(&app);
         async move { policies::check_waiting(&app).await }
+    });
+}
+
+fn analyse_impact(tasks: &Tasks, app: &Arc<App>) {
+    let keeper = Arc::new(ImpactKeeper::new(Arc::clone(app)));
+    let wake = app.signals.impact.clone();
+    tasks.reconciler("impact.analyses", IMPACT_PERIOD, wake, move || {
+        let keeper = Arc::clone(&keeper);
+        async move { keeper.pass().await }
+    });
+    let app = Arc::clone(app);
+    tasks.reconciler("impact.sweep", SWEEP_PERIOD, Wake::new(), move || {
+        let app = Arc::clone(&app);
+        async move { impact::sweep(&app).await }
     });
 }
 

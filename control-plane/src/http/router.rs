@@ -15,7 +15,7 @@ use super::error::ApiError;
 use super::{discovery, headers, patience};
 use crate::app::App;
 use crate::{
-    approvals, costs, iam, policies, runners, runs, state, tenancy, variables, workspaces,
+    approvals, costs, iam, impact, policies, runners, runs, state, tenancy, variables, workspaces,
 };
 
 /// Every documented route, for the router and for the OpenAPI document.
@@ -31,7 +31,8 @@ pub fn api() -> OpenApiRouter<Arc<App>> {
         .merge(runners::api::routes())
         .merge(approvals::api::routes())
         .merge(policies::api::routes())
-        .merge(runs::api::routes());
+        .merge(runs::api::routes())
+        .merge(impact::api::routes());
     OpenApiRouter::new()
         .merge(discovery::root_routes())
         .merge(iam::login::routes())

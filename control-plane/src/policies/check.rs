@@ -279,6 +279,7 @@ async fn conclude(
     }
     let (group, number) = (&revision.group_id, revision.number);
     let in_force = revision.status == Status::Good
+        && !revision.proposed
         && group_store::put_in_force(&mut tx, tenant, group, &revision.id, number).await?;
     let proof = authorize(&ctx, Permission::PolicyGroupsUpdate, target(group))?;
     let detail = json!({
@@ -287,6 +288,7 @@ async fn conclude(
     });
     audit::record(&mut tx, &ctx, &proof, "policy-revision.check", detail).await?;
     tx.commit().await?;
+    app.signals.impact.wake();
     tracing::info!(
         %group, revision = %revision.id, status = %revision.status, in_force, "checked policies"
     );

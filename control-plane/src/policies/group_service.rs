@@ -51,7 +51,7 @@ pub(super) fn target(id: &PolicyGroupId) -> Target {
 ///
 /// # Errors
 /// [`PolicyError::NotFound`] or the refusal.
-pub(super) async fn load(
+pub async fn load(
     conn: &mut db::Conn,
     ctx: &Context,
     id: &PolicyGroupId,
@@ -62,6 +62,18 @@ pub(super) async fn load(
         .ok_or(PolicyError::NotFound)?;
     let proof = authorize(ctx, permission, target(id))?;
     Ok((group, proof))
+}
+
+/// A group, for work that the control plane does by itself.
+///
+/// # Errors
+/// The database's own.
+pub async fn find(
+    conn: &mut db::Conn,
+    tenant: &Tenant,
+    id: &PolicyGroupId,
+) -> Result<Option<PolicyGroup>> {
+    Ok(store::find(conn, tenant, id).await?)
 }
 
 /// A group's name: what stands in a URL, a file name and a policy's output.

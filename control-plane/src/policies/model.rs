@@ -108,6 +108,8 @@ pub struct Revision {
     /// Of the archive, in hexadecimal.
     pub sha256: Option<String>,
     pub commit: Option<CommitInfo>,
+    /// Only asked about: never put in force by itself.
+    pub proposed: bool,
     pub error_message: Option<String>,
     pub counts: Option<Counts>,
     pub created_by: String,

@@ -15,7 +15,7 @@ type Result<T> = std::result::Result<T, db::Error>;
 
 const SELECT: &str =
     "SELECT id, account_id, group_id, number, status, source, layout, blob_id, size,
-    sha256, commit_info, error_message, counts, created_by, timestamps, created_at
+    sha256, commit_info, proposed, error_message, counts, created_by, timestamps, created_at
     FROM policy_revisions ";
 
 #[derive(sqlx::FromRow)]
@@ -33,6 +33,7 @@ struct Row {
     sha256: Option<String>,
     #[sqlx(json(nullable))]
     commit_info: Option<CommitInfo>,
+    proposed: bool,
     error_message: Option<String>,
     #[sqlx(json(nullable))]
     counts: Option<Counts>,
@@ -56,6 +57,7 @@ impl From<Row> for Revision {
             size: row.size,
             sha256: row.sha256,
             commit: row.commit_info,
+            proposed: row.proposed,
             error_message: row.error_message,
             counts: row.counts,
             created_by: row.created_by,
@@ -68,8 +70,8 @@ impl From<Row> for Revision {
 pub(super) async fn insert(conn: &mut Conn, tenant: &Tenant, revision: &Revision) -> Result<()> {
     conn.query(
         "INSERT INTO policy_revisions (id, account_id, group_id, number, status, source, layout,
-            blob_id, size, sha256, commit_info, created_by, timestamps, created_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
+            blob_id, size, sha256, commit_info, proposed, created_by, timestamps, created_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)",
     )
     .bind(&revision.id)
     .bind(tenant.account())
@@ -82,6 +84,7 @@ pub(super) async fn insert(conn: &mut Conn, tenant: &Tenant, revision: &Revision
     .bind(revision.size)
     .bind(&revision.sha256)
     .bind(revision.commit.as_ref().map(Json))
+    .bind(revision.proposed)
     .bind(&revision.created_by)
     .bind(Json(&revision.timestamps))
     .bind(revision.created_at)

@@ -52,6 +52,7 @@ pub(super) async fn blank(
         commit: None,
         error_message: None,
         counts: None,
+        proposed: false,
         created_by: ctx.actor.id.clone(),
         timestamps: BTreeMap::from([(format!("{status}-at"), ctx.now())]),
         created_at: ctx.now(),
@@ -103,6 +104,37 @@ pub(super) async fn tenant_of(app: &App, id: &PolicyRevisionId) -> Result<Tenant
     Ok(Tenant::of_row(&account))
 }
 
+/// Announces a revision that is only asked about: it is checked when its archive has come, and never
+/// put in force by itself, wherever the group's files come from.
+///
+/// # Errors
+/// The refusal, or the database's own.
+pub async fn propose(app: &App, ctx: &Context, id: &PolicyGroupId) -> Result<Revision> {
+    let tenant = ctx.tenant();
+    let mut tx = app.db.begin().await?;
+    let (group, proof) = groups::load(&mut tx, ctx, id, Permission::PolicyGroupsUpdate).await?;
+    let mut revision = blank(&mut tx, ctx, &group, Status::Pending).await?;
+    revision.source = PolicySource::Upload;
+    revision.proposed = true;
+    store::insert(&mut tx, &tenant, &revision).await?;
+    let detail = json!({ "group": group.id, "revision": revision.id });
+    audit::record(&mut tx, ctx, &proof, "policy-revision.propose", detail).await?;
+    tx.commit().await?;
+    Ok(revision)
+}
+
+/// A revision, for work that the control plane does by itself.
+///
+/// # Errors
+/// The database's own.
+pub async fn find_revision(
+    conn: &mut db::Conn,
+    tenant: &Tenant,
+    id: &PolicyRevisionId,
+) -> Result<Option<Revision>> {
+    Ok(store::find(conn, tenant, id).await?)
+}
+
 /// Takes the archive of an announced revision, whose bearer a signed URL has proved.
 ///
 /// # Errors
@@ -146,7 +178,9 @@ pub async fn upload(
         }
         Some(reason) => fail(app, &mut tx, tenant, &mut revision, reason).await?,
     }
-    group_store::set_newest(&mut tx, tenant, &revision.group_id, id).await?;
+    if !revision.proposed {
+        group_store::set_newest(&mut tx, tenant, &revision.group_id, id).await?;
+    }
     tx.commit().await?;
     app.signals.policies.wake();
     match bad {

@@ -388,6 +388,7 @@ async fn policies(app: &TestApp, team: &Team) -> BTreeMap<&'static str, String> 
     let group = make("/api/v2/policy-groups", "policy-groups", named).await;
     let path = format!("/api/v2/policy-groups/{group}/revisions");
     let revision = app.post(path).by(&team.admin).await.expect(201).id();
+    let analysis = analysis(app, team, &group, &revision).await;
     let path = format!("/api/v2/policy-sets/{group}/parameters");
     let parameter = make(&path, "vars", json!({ "key": "a", "value": "b" })).await;
     let path = format!("/api/v2/organizations/{}/policies", team.environment.name);
@@ -402,10 +403,31 @@ async fn policies(app: &TestApp, team: &Team) -> BTreeMap<&'static str, String> 
         ("policy_set_id", group),
         ("policy_revision_id", revision.clone()),
         ("policy_set_version_id", revision),
+        ("impact_analysis_id", analysis),
         ("policy_id", single),
         ("parameter_id", parameter),
         ("data_document_id", document),
     ])
+}
+
+/// An analysis that has come to its end; one that could be made by a request would need files.
+async fn analysis(app: &TestApp, team: &Team, group: &str, revision: &str) -> String {
+    let id = domain::ids::ImpactAnalysisId::random();
+    let mut tx = app.db.begin().await.unwrap();
+    tx.query(
+        "INSERT INTO impact_analyses (id, account_id, group_id, revision_id, status, created_by,
+            created_at, finished_at) VALUES ($1, $2, $3, $4, 'finished', 'system', $5, $5)",
+    )
+    .bind(&id)
+    .bind(team.tenant.account())
+    .bind(group)
+    .bind(revision)
+    .bind(app.clock.now())
+    .execute()
+    .await
+    .unwrap();
+    tx.commit().await.unwrap();
+    id.to_string()
 }
 
 async fn observe(

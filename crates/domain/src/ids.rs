@@ -165,6 +165,7 @@ ids! {
     PolicyId = "pol";
     PolicyParameterId = "polpar";
     PolicyDocumentId = "poldoc";
+    ImpactAnalysisId = "impact";
     /// One HTTP request, or one unit of background work.
     RequestId = "req";
 }

@@ -57,3 +57,44 @@ text_enum! {
         Errored = "errored",
     }
 }
+
+text_enum! {
+    /// How far an impact analysis is.
+    pub enum AnalysisStatus {
+        Pending = "pending",
+        Running = "running",
+        Finished = "finished",
+        Errored = "errored",
+    }
+}
+
+impl AnalysisStatus {
+    /// Whether it has not come to its end.
+    #[must_use]
+    pub const fn is_open(self) -> bool {
+        matches!(self, Self::Pending | Self::Running)
+    }
+}
+
+text_enum! {
+    /// What has become of a run in an impact analysis.
+    pub enum JudgedStatus {
+        Waiting = "waiting",
+        Judged = "judged",
+        /// What the policies would have to see of it can't be had.
+        Unjudgeable = "unjudgeable",
+    }
+}
+
+text_enum! {
+    /// What a proposed revision changes for one policy and one run.
+    pub enum Change {
+        /// It would do more to the run: warn, wait for an override, stop.
+        NewlyFailing = "newly-failing",
+        /// It would do less to the run.
+        NewlyPassing = "newly-passing",
+        /// It would do the same for another reason.
+        Changed = "changed",
+        Unchanged = "unchanged",
+    }
+}

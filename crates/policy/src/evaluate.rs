@@ -24,7 +24,18 @@ impl Policy {
     /// here bound memory or recursion: with policies of others, ask a [`crate::worker`].
     #[must_use]
     pub fn evaluate(&self, input: &Input, around: Circumstances, limit: Duration) -> Verdict {
-        let errored = |why: String| Verdict::errored(&self.name, self.enforcement, why);
+        self.timed(input, around, limit).0
+    }
+
+    /// The same, and whether the verdict is an error because the time was up: on another day, on
+    /// another machine, it might be another one.
+    pub(crate) fn timed(
+        &self,
+        input: &Input,
+        around: Circumstances,
+        limit: Duration,
+    ) -> (Verdict, bool) {
+        let errored = |why: String| (Verdict::errored(&self.name, self.enforcement, why), false);
         if let Some(problem) = self.problems.iter().find(|problem| problem.is_error()) {
             return errored(problem.to_string());
         }
@@ -46,11 +57,12 @@ impl Policy {
         // The engine forgets that it was out of time inside a function which has another definition
         // with a value; an answer that came too late is none.
         if begun.elapsed() >= limit {
-            return errored(format!(
+            let verdict = errored(format!(
                 "it was stopped by the time limit of {} s; look at fewer combinations: \
                  filter before you join",
                 limit.as_secs()
             ));
+            return (verdict.0, true);
         }
         if let Some(name) = refused.first() {
             return errored(format!("`{name}` can't be called from a policy"));
@@ -64,18 +76,21 @@ impl Policy {
                 "{} is neither a set nor an array of messages; write `deny contains message if {{ … }}`",
                 self.query
             )),
-            Some(denials) => Verdict {
-                policy: self.name.clone(),
-                enforcement_level: self.enforcement,
-                outcome: if denials.kept.is_empty() {
-                    Outcome::Passed
-                } else {
-                    Outcome::Failed
-                },
-                messages: denials.kept,
-                omitted: denials.omitted,
-                error: None,
-            },
+            Some(denials) => {
+                let verdict = Verdict {
+                    policy: self.name.clone(),
+                    enforcement_level: self.enforcement,
+                    outcome: if denials.kept.is_empty() {
+                        Outcome::Passed
+                    } else {
+                        Outcome::Failed
+                    },
+                    messages: denials.kept,
+                    omitted: denials.omitted,
+                    error: None,
+                };
+                (verdict, false)
+            }
         }
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! One broken policy is that policy's error, never the group's: the others go on protecting.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -116,15 +116,32 @@ impl Group {
         source: &GroupSource,
         watch: &mut impl Watch,
     ) -> Result<Self, Problem> {
-        let manifest = manifest::read(&source.files)?;
-        let mut shelf = Shelf { source, watch };
+        Self::compile_some(source, None, watch)
+    }
+
+    /// Of the policies, those of `only`: the others cost nothing then.
+    pub(crate) fn compile_some(
+        source: &GroupSource,
+        only: Option<&BTreeSet<String>>,
+        watch: &mut impl Watch,
+    ) -> Result<Self, Problem> {
+        let mut manifest = manifest::read(&source.files)?;
+        let lone = manifest.entries.len() == 1;
+        if let Some(only) = only {
+            manifest.entries.retain(|entry| only.contains(&entry.name));
+        }
+        let mut shelf = Shelf {
+            source,
+            watch,
+            lone,
+        };
         let common = shelf.load(source.common.iter().filter(|file| is_policy(file)));
         let mut problems = manifest.problems.clone();
         let policies = match manifest.kind {
             GroupKind::Files => shelf.files(&manifest, &common),
             GroupKind::Queries => shelf.queries(&manifest, &common),
         };
-        if policies.is_empty() {
+        if policies.is_empty() && only.is_none() {
             problems.push(
                 Problem::of_file(
                     &manifest.file,
@@ -150,6 +167,8 @@ fn is_policy(file: &SourceFile) -> bool {
 struct Shelf<'a, W> {
     source: &'a GroupSource,
     watch: &'a mut W,
+    /// Whether the manifest declares one policy only.
+    lone: bool,
 }
 
 impl<W: Watch> Shelf<'_, W> {
@@ -177,7 +196,7 @@ impl<W: Watch> Shelf<'_, W> {
             let named = top.iter().find(|file| file.stem() == entry.name);
             let file = match (named, &top[..]) {
                 (Some(file), _) => Some(*file),
-                (None, [lone]) if manifest.entries.len() == 1 => {
+                (None, [lone]) if self.lone => {
                     problems.push(
                         Problem::of_file(
                             &lone.path,

@@ -3,12 +3,16 @@
 //! Each has a binary of its own in `src/bin`, so that a measuring process holds nothing but what
 //! is measured. What each measures and how is in docs/benchmarks.md. Nothing here asserts a time.
 
+mod cost;
 mod fleet;
 mod idle;
+mod impact;
 mod logs;
 mod machine;
 mod overhead;
 mod place;
+mod plans;
+mod policy;
 mod queue;
 mod report;
 mod restart;
@@ -16,9 +20,12 @@ mod samples;
 mod started;
 mod state;
 
+pub use cost::cost;
 pub use idle::idle;
+pub use impact::impact;
 pub use logs::logs;
 pub use overhead::overhead;
+pub use policy::policy;
 pub use queue::queue;
 pub use restart::restart;
 pub use state::state;

@@ -20,6 +20,7 @@ mod fetch;
 mod flavour;
 mod gates;
 mod gates_before_plan;
+mod impact;
 mod jobs;
 mod keys;
 mod large_states;

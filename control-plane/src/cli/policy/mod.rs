@@ -1,10 +1,12 @@
 //! `terrane policy`: authors try their policies before they push them.
 //!
-//! Everything happens on files, offline, and in the same worker that the gate uses: what passes
-//! here passes there.
+//! `test` and `eval` work on files, offline, and in the same worker that the gate uses: what passes
+//! here passes there. `impact` asks a control plane, which has the runs.
 
 mod eval;
 mod files;
+mod impact;
+mod impact_show;
 mod test;
 
 use std::process::ExitCode;
@@ -27,6 +29,9 @@ enum Command {
     Test(test::Arguments),
     /// Evaluates a group of policies on one input.
     Eval(eval::Arguments),
+    /// Says what the policies in a directory would change for the runs that were planned last,
+    /// without putting them in force. Exit code 2: something that passes now would fail.
+    Impact(impact::Arguments),
 }
 
 /// How the sources are to be read.
@@ -41,6 +46,9 @@ pub(super) fn run(arguments: Arguments) -> Result<ExitCode, Failure> {
     match arguments.command {
         Command::Test(arguments) => test::run(&arguments),
         Command::Eval(arguments) => eval::run(&arguments),
+        Command::Impact(arguments) => {
+            tokio::runtime::Handle::current().block_on(Box::pin(impact::run(&arguments)))
+        }
     }
 }
 

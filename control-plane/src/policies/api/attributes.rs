@@ -229,6 +229,8 @@ pub(super) struct RevisionAttributes {
     pub status: RevisionStatus,
     #[schema(value_type = String)]
     pub source: PolicySource,
+    /// Only asked about, by impact analyses; never put in force by itself.
+    pub proposed: bool,
     #[schema(value_type = Option<Object>)]
     pub commit: Option<CommitInfo>,
     /// SHA-256 of the archive, in hexadecimal.
@@ -357,6 +359,7 @@ pub(super) fn revision(
         number: revision.number,
         status: revision.status,
         source: revision.source,
+        proposed: revision.proposed,
         commit: revision.commit.clone(),
         digest: revision.sha256.clone(),
         size: revision.size,

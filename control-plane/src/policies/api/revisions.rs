@@ -10,7 +10,9 @@ use domain::ids::PolicyRevisionId;
 use domain::policy::RevisionStatus;
 use futures::TryStreamExt;
 use http::{StatusCode, header};
+use serde::Deserialize;
 use tokio_util::io::StreamReader;
+use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -18,8 +20,9 @@ use super::attributes::{RevisionAttributes, revision as resource};
 use super::group_id;
 use crate::app::App;
 use crate::context::Context;
+use crate::http::body::Plain;
 use crate::http::error::{ApiError, ApiResult};
-use crate::http::jsonapi::{Created, Document, Resource};
+use crate::http::jsonapi::{Created, Document, InputData, Resource};
 use crate::http::page::{Page, Pagination};
 use crate::http::query::Query;
 use crate::http::signed::{self, Purpose};
@@ -74,16 +77,44 @@ async fn list(
     Ok(Document::page(data, Pagination::new(page, found.total)))
 }
 
+/// What a new revision may carry.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(super) struct RevisionInput {
+    /// It is only asked about: checked, but never put in force by itself.
+    pub proposed: Option<bool>,
+}
+
+/// The body of [`RevisionInput`], which may be left out.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+pub(super) struct NewRevision {
+    #[schema(value_type = Option<Object>)]
+    data: Option<InputData<RevisionInput>>,
+}
+
 /// Announces a revision; a tar.gz with the group's files follows at its `upload-url`.
 #[utoipa::path(post, path = "/policy-groups/{policy_group_id}/revisions", tag = "policy-groups",
-    params(("policy_group_id" = String, Path)),
+    params(("policy_group_id" = String, Path)), request_body = Option<NewRevision>,
     responses((status = 201, body = Document<Resource<RevisionAttributes>>), (status = 409)))]
 async fn create(
     State(app): State<Arc<App>>,
     ctx: Context,
     Path(id): Path<String>,
+    Plain(input): Plain<NewRevision>,
 ) -> ApiResult<Created<Resource<RevisionAttributes>>> {
-    let made = service::announce(&app, &ctx, &group_id(&id)?).await?;
+    let proposed = match input.data {
+        Some(data) => {
+            data.expect_type("policy-revisions")?;
+            data.attributes.proposed.unwrap_or(false)
+        }
+        None => false,
+    };
+    let id = group_id(&id)?;
+    let made = if proposed {
+        service::propose(&app, &ctx, &id).await?
+    } else {
+        service::announce(&app, &ctx, &id).await?
+    };
     let url = upload_url(&app, &made);
     Ok(Created(Document::of(resource(&made, url, None))))
 }

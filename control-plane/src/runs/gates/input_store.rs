@@ -1,5 +1,7 @@
 //! What the policies of a stage were shown of a run.
 
+use std::collections::HashMap;
+
 use db::{Conn, Json};
 use domain::ids::{BlobId, RunId};
 use domain::policy::PolicyStage;
@@ -59,4 +61,26 @@ pub(super) async fn insert(
         .execute()
         .await?;
     Ok(rows == 1)
+}
+
+/// The digests of what there is of these runs.
+pub(super) async fn digests(
+    conn: &mut Conn,
+    tenant: &Tenant,
+    stage: PolicyStage,
+    runs: &[&RunId],
+) -> Result<HashMap<RunId, String>, db::Error> {
+    if runs.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let rows: Vec<(RunId, String)> = conn
+        .build("SELECT run_id, digest FROM policy_inputs WHERE account_id = ")
+        .bind(tenant.account())
+        .push(" AND stage = ")
+        .bind(stage)
+        .push_in(" AND run_id IN (", runs.iter().copied())
+        .finish()
+        .fetch_all()
+        .await?;
+    Ok(rows.into_iter().collect())
 }

@@ -7,6 +7,7 @@
 //! A check, its task stage and its evaluation exist once for a run, so their ids are the run's with
 //! another prefix: what points to them needs no look-up.
 
+mod again;
 mod api;
 mod attributes;
 mod check_api;
@@ -28,6 +29,7 @@ mod store;
 #[cfg(test)]
 mod tests;
 
+pub use again::{input_again, input_digests};
 pub use api::routes;
 pub(super) use decide::after_plan;
 pub use input::{PolicyInput, of_run as input_of_run};

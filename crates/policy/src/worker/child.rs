@@ -7,12 +7,12 @@ use std::process::ExitCode;
 use serde::Serialize;
 
 use super::confine;
-use super::protocol::{Line, Request, START, Task};
-use crate::group::{Group, GroupSource, Watch};
+use super::protocol::{Case, Line, Request, START, Task};
+use crate::group::{Group, GroupSource, Policy, Watch};
 use crate::input::Input;
 use crate::suite;
 use crate::verdict::Verdict;
-use crate::worker::Checkup;
+use crate::worker::{Checkup, Judged};
 
 /// Longest first line, in bytes: all sources, tests and data of a group.
 const MAX_REQUEST: u64 = 512 * 1024 * 1024;
@@ -33,19 +33,20 @@ pub fn serve() -> ExitCode {
 
 fn run() -> io::Result<()> {
     confine::follow_parent();
-    let mut stdin = io::stdin().lock();
     let mut line = Vec::new();
-    (&mut stdin)
+    io::stdin()
+        .lock()
         .take(MAX_REQUEST)
         .read_until(b'\n', &mut line)?;
     let request: Request = serde_json::from_slice(&line)?;
     drop(line);
     confine::confine(&request.limits, request.input)?;
     confine::allow_cpu(&request.limits);
-    let mut input = String::with_capacity(request.input);
-    stdin
-        .take(request.input as u64)
-        .read_to_string(&mut input)?;
+    answer(request)
+}
+
+/// Does the task, and says it on stdout.
+fn answer(request: Request) -> io::Result<()> {
     let stack = usize::try_from(request.limits.stack).unwrap_or(usize::MAX);
     // A deep stack of its own, so that what recurses reasonably comes to an end.
     let evaluation = std::thread::Builder::new()
@@ -57,11 +58,18 @@ fn run() -> io::Result<()> {
                 out: io::stdout().lock(),
                 broken_pipe: None,
             };
-            reporter.task(&input)
+            reporter.task(&mut io::stdin().lock())
         })?;
     evaluation
         .join()
         .map_err(|_| io::Error::other("the evaluation panicked"))?
+}
+
+/// The next `length` bytes of input.
+fn read_text(input: &mut impl Read, length: usize) -> io::Result<String> {
+    let mut text = String::with_capacity(length);
+    input.take(length as u64).read_to_string(&mut text)?;
+    Ok(text)
 }
 
 struct Reporter<'a> {
@@ -102,11 +110,15 @@ impl Reporter<'_> {
         })
     }
 
-    fn task(&mut self, input: &str) -> io::Result<()> {
+    fn task(&mut self, input: &mut impl Read) -> io::Result<()> {
         let request = self.request;
         match &request.task {
             Task::Check { source } => self.check(source)?,
-            Task::Evaluate { source, only } => self.evaluate(source, only.as_ref(), input)?,
+            Task::Evaluate { source, only } => {
+                let text = read_text(input, request.input)?;
+                self.evaluate(source, only.as_ref(), &text)?;
+            }
+            Task::Judge { source, cases } => self.judge(source, cases, input)?,
             Task::Test { units, dialect } => {
                 for unit in units {
                     let limit = request.limits.evaluation;
@@ -160,6 +172,71 @@ impl Reporter<'_> {
                 Err(reason) => Verdict::errored(name, policy.enforcement, reason),
             };
             self.result(&item, &verdict)?;
+        }
+        Ok(())
+    }
+
+    /// Compiles once, and asks on one input after the other; only one of them is held at a time.
+    fn judge(
+        &mut self,
+        source: &GroupSource,
+        cases: &[Case],
+        input: &mut impl Read,
+    ) -> io::Result<()> {
+        if let Err(reason) = self.begin(START) {
+            return self.result(START, &Err::<(), String>(reason));
+        }
+        let wanted = cases.iter().flat_map(|case| &case.policies);
+        let wanted: BTreeSet<String> = wanted.cloned().collect();
+        let group = match Group::compile_some(source, Some(&wanted), self) {
+            Ok(group) => group,
+            Err(problem) => return self.result(START, &Err::<(), String>(problem.to_string())),
+        };
+        if !self.request.done.contains(START) {
+            self.result(START, &Ok::<_, String>(&group.problems))?;
+        }
+        for case in cases {
+            let text = read_text(input, case.input)?;
+            self.judge_case(&group, case, &text)?;
+        }
+        Ok(())
+    }
+
+    fn judge_case(&mut self, group: &Group, case: &Case, text: &str) -> io::Result<()> {
+        let request = self.request;
+        let open: Vec<(&Policy, String)> = group
+            .policies
+            .iter()
+            .filter(|policy| case.policies.contains(&policy.name))
+            .map(|policy| (policy, format!("case {} {}", case.name, policy.name)))
+            .filter(|(_, item)| !request.done.contains(item))
+            .collect();
+        if open.is_empty() {
+            return Ok(());
+        }
+        let parsed = match self.begin(&format!("case {}", case.name)) {
+            Ok(()) => Input::parse(text).map_err(|error| (error.to_string(), false)),
+            Err(reason) => Err((reason, true)),
+        };
+        for (policy, item) in open {
+            let answer = match (&parsed, self.begin(&item)) {
+                (Ok(input), Ok(())) => policy.timed(input, case.around, request.limits.evaluation),
+                (Ok(_), Err(reason)) => (
+                    Verdict::errored(&policy.name, policy.enforcement, reason),
+                    true,
+                ),
+                (Err((reason, limited)), _) => (
+                    Verdict::errored(&policy.name, policy.enforcement, reason),
+                    *limited,
+                ),
+            };
+            let (verdict, limited) = answer;
+            let judged = Judged {
+                case: case.name.clone(),
+                verdict,
+                limited,
+            };
+            self.result(&item, &judged)?;
         }
         Ok(())
     }

@@ -8,16 +8,21 @@
 //! an error, and a new worker does the rest. So one hostile policy costs the others nothing but
 //! time.
 //!
-//! Decided against: threads (can't be stopped), a pool of workers that serve many runs (one run's
-//! input would lie in the memory that another run's policy made unsafe), and a container or network
+//! One worker serves one run; several inputs, one after the other, only where all of them belong to
+//! one account and one asker ([`Worker::judge`]).
+//!
+//! Decided against: threads (can't be stopped), a pool of workers that serve anybody's runs (one
+//! run's input would lie in the memory that another's policy made unsafe), and a container or network
 //! namespace (needs rights that the control plane should not have; with no descriptors to open
 //! there is neither file nor socket).
 
+mod cases;
 mod child;
 mod confine;
 mod parent;
 mod protocol;
 
+pub use cases::{Judged, Question};
 pub use child::serve;
 pub use parent::{Checked, Checkup, Evaluated, Worker, WorkerError};
 

@@ -11,7 +11,8 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::protocol::{Line, Request, START, Task};
+use super::cases::{Judged, Question};
+use super::protocol::{Case, Line, Request, START, Task};
 use super::{ARGUMENT, Limits};
 use crate::Problem;
 use crate::builtins::Circumstances;
@@ -128,7 +129,7 @@ impl Worker {
     /// # Errors
     /// When no worker can be had. A group without a manifest is `Ok(Err(problem))`.
     pub fn check(&self, source: GroupSource) -> Result<Result<Checkup, Problem>, WorkerError> {
-        let mut results = self.run(Task::Check { source }, b"", Circumstances::default())?;
+        let mut results = self.run(Task::Check { source }, &[], Circumstances::default())?;
         decode(results.remove(START))
     }
 
@@ -167,7 +168,7 @@ impl Worker {
         input: &[u8],
         around: Circumstances,
     ) -> Result<Evaluated, WorkerError> {
-        let mut results = self.run(Task::Evaluate { source, only }, input, around)?;
+        let mut results = self.run(Task::Evaluate { source, only }, &[input], around)?;
         let group: Result<Vec<Problem>, String> = decode(results.remove(START))?;
         let problems = group.map_err(WorkerError::Refused)?;
         let mut verdicts = Vec::new();
@@ -187,7 +188,41 @@ impl Worker {
         dialect: Dialect,
         around: Circumstances,
     ) -> Result<Vec<UnitReport>, WorkerError> {
-        let results = self.run(Task::Test { units, dialect }, b"", around)?;
+        let results = self.run(Task::Test { units, dialect }, &[], around)?;
+        results
+            .into_ordered()
+            .map(|(_, value)| decode(Some(value)))
+            .collect()
+    }
+
+    /// Asks policies of a group about several inputs, one after the other in the same worker as
+    /// long as it lives: starting and compiling is paid once. All inputs must be of one account,
+    /// and asked about for one caller, because a policy could keep in the process what it saw.
+    ///
+    /// A policy that isn't in the group has no answer. What brought a worker down is asked once
+    /// more in a fresh one before it is blamed.
+    ///
+    /// # Errors
+    /// As [`Self::evaluate`].
+    pub fn judge(
+        &self,
+        source: GroupSource,
+        questions: &[Question],
+    ) -> Result<Vec<Judged>, WorkerError> {
+        let cases = questions.iter().map(|question| Case {
+            name: question.name.clone(),
+            policies: question.policies.clone(),
+            around: question.around,
+            input: question.input.len(),
+        });
+        let task = Task::Judge {
+            source,
+            cases: cases.collect(),
+        };
+        let inputs: Vec<&[u8]> = questions.iter().map(|it| it.input.as_slice()).collect();
+        let mut results = self.run(task, &inputs, Circumstances::default())?;
+        let group: Result<Vec<Problem>, String> = decode(results.remove(START))?;
+        group.map_err(WorkerError::Refused)?;
         results
             .into_ordered()
             .map(|(_, value)| decode(Some(value)))
@@ -195,24 +230,39 @@ impl Worker {
     }
 
     /// Workers, one after the other, until one comes to its end.
-    fn run(&self, task: Task, input: &[u8], around: Circumstances) -> Result<Results, WorkerError> {
+    fn run(
+        &self,
+        task: Task,
+        inputs: &[&[u8]],
+        around: Circumstances,
+    ) -> Result<Results, WorkerError> {
         let mut results = Results::default();
+        let many = matches!(task, Task::Judge { .. });
         let mut request = Request {
             task,
             around,
             limits: self.limits,
-            input: input.len(),
+            input: inputs.iter().map(|it| it.len()).max().unwrap_or(0),
             deadly: BTreeMap::new(),
             done: BTreeSet::new(),
         };
+        let mut deaths = 0;
         loop {
             request.done = results.known.clone();
-            let ended = self.once(&request, input, &mut results)?;
+            let ended = self.once(&request, inputs, &mut results)?;
             let Some((item, reason)) = ended else {
                 return Ok(results);
             };
-            let again = request.deadly.insert(item, reason.clone()).is_some();
-            if again || request.deadly.len() > MAX_DEATHS {
+            deaths += 1;
+            if deaths > MAX_DEATHS {
+                return Err(WorkerError::Deaths(reason));
+            }
+            let answered = results.known.len() > request.done.len();
+            if many && answered && item != START {
+                // It may have died of what earlier inputs left behind.
+                continue;
+            }
+            if request.deadly.insert(item, reason.clone()).is_some() {
                 return Err(WorkerError::Deaths(reason));
             }
         }
@@ -222,7 +272,7 @@ impl Worker {
     fn once(
         &self,
         request: &Request,
-        input: &[u8],
+        inputs: &[&[u8]],
         results: &mut Results,
     ) -> Result<Option<(String, String)>, WorkerError> {
         let head = serde_json::to_vec(request).map_err(WorkerError::Answer)?;
@@ -237,7 +287,7 @@ impl Worker {
                 let _ = stdin.map(|mut stdin| {
                     stdin.write_all(&head)?;
                     stdin.write_all(b"\n")?;
-                    stdin.write_all(input)
+                    inputs.iter().try_for_each(|input| stdin.write_all(input))
                 });
             });
             scope.spawn(move || {

@@ -18,7 +18,7 @@ pub(super) struct Request {
     pub(super) task: Task,
     pub(super) around: Circumstances,
     pub(super) limits: Limits,
-    /// Bytes of input that follow the line.
+    /// Bytes of input that follow the line; of several inputs, of the largest.
     pub(super) input: usize,
     /// Items that brought a worker down, with what is to be said of them.
     #[serde(default)]
@@ -39,11 +39,26 @@ pub(super) enum Task {
         #[serde(default)]
         only: Option<BTreeSet<String>>,
     },
+    /// Evaluate policies of a group on several inputs, one after the other.
+    Judge {
+        source: GroupSource,
+        cases: Vec<Case>,
+    },
     /// Run the tests of units.
     Test {
         units: Vec<TestUnit>,
         dialect: Dialect,
     },
+}
+
+/// One of several inputs.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct Case {
+    pub(super) name: String,
+    pub(super) policies: BTreeSet<String>,
+    pub(super) around: Circumstances,
+    /// Bytes of it.
+    pub(super) input: usize,
 }
 
 /// A line on stdout.

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
 mod builtins;
+mod cases;
 mod examples;
 mod hostile;
 mod opa;

@@ -1,0 +1,90 @@
+//! What one analysis takes, from the first run to the last. Every few runs are written in a
+//! transaction of their own, so a process may die anywhere, and progress can be seen.
+
+use domain::ids::ImpactAnalysisId;
+use domain::policy::{AnalysisStatus, RevisionStatus};
+use futures::{TryStreamExt, stream};
+use policy::worker::WorkerError;
+
+use super::error::ImpactError;
+use super::prepare::{Preparation, prepare};
+use super::{chunk, scope_store, store};
+use crate::app::App;
+use crate::context::Tenant;
+use crate::policies;
+
+type Result<T> = std::result::Result<T, ImpactError>;
+
+/// How many runs are judged by one worker, and written together.
+const RUNS: usize = 20;
+/// How many workers one analysis has at a time.
+const WORKERS: usize = 2;
+
+/// Works on an analysis until it is finished, if it is open.
+///
+/// # Errors
+/// A fault, or a worker that can't be had; it is tried again later, and what was judged is kept.
+pub(super) async fn perform(app: &App, tenant: &Tenant, id: &ImpactAnalysisId) -> Result<()> {
+    match work(app, tenant, id).await {
+        Err(ImpactError::Worker(WorkerError::Refused(reason) | WorkerError::Deaths(reason))) => {
+            fail(app, tenant, id, &reason).await
+        }
+        // It, its group or its revision was deleted meanwhile.
+        Err(ImpactError::NotFound) => Ok(()),
+        other => other,
+    }
+}
+
+async fn work(app: &App, tenant: &Tenant, id: &ImpactAnalysisId) -> Result<()> {
+    let mut conn = app.db.acquire().await?;
+    let analysis = store::find(&mut conn, tenant, id).await?;
+    let Some(analysis) = analysis.filter(|it| it.status.is_open()) else {
+        return Ok(());
+    };
+    let revision = policies::find_revision(&mut conn, tenant, &analysis.revision_id)
+        .await?
+        .ok_or(ImpactError::NotFound)?;
+    drop(conn);
+    match revision.status {
+        RevisionStatus::Pending | RevisionStatus::Fetching | RevisionStatus::Checking => {
+            return Ok(());
+        }
+        RevisionStatus::Errored => {
+            let reason = revision.error_message.unwrap_or_default();
+            return fail(app, tenant, id, &reason).await;
+        }
+        RevisionStatus::Good | RevisionStatus::FailingTests => {}
+    }
+    let job = match prepare(app, tenant, analysis).await? {
+        Preparation::Ready(job) => job,
+        Preparation::Hopeless(reason) => return fail(app, tenant, id, &reason).await,
+    };
+    let mut conn = app.db.acquire().await?;
+    let waiting = scope_store::waiting(&mut conn, tenant, id).await?;
+    drop(conn);
+    let job = &*job;
+    stream::iter(waiting.chunks(RUNS).map(Ok))
+        .try_for_each_concurrent(WORKERS, |runs| {
+            Box::pin(chunk::judge(app, tenant, job, runs))
+        })
+        .await?;
+    end(app, tenant, id, AnalysisStatus::Finished, None).await
+}
+
+async fn fail(app: &App, tenant: &Tenant, id: &ImpactAnalysisId, reason: &str) -> Result<()> {
+    end(app, tenant, id, AnalysisStatus::Errored, Some(reason)).await
+}
+
+async fn end(
+    app: &App,
+    tenant: &Tenant,
+    id: &ImpactAnalysisId,
+    status: AnalysisStatus,
+    error: Option<&str>,
+) -> Result<()> {
+    let mut tx = app.db.begin().await?;
+    store::end(&mut tx, tenant, id, status, error, app.clock.now()).await?;
+    tx.commit().await?;
+    tracing::info!(analysis = %id, %status, error, "an impact analysis has ended");
+    Ok(())
+}
