@@ -17,6 +17,7 @@ pub mod gateway;
 pub mod git;
 mod http_client;
 pub mod identity;
+mod installed;
 pub mod job;
 pub mod logs;
 pub mod machine;

@@ -3,21 +3,16 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
-use std::time::Duration;
 
 use sha2::{Digest, Sha256};
-use tokio::process::Command;
 use tokio::sync::Mutex;
 use url::Url;
 
 use crate::files;
+use crate::installed::Installed;
 use crate::logs::script::architecture;
-use crate::machine;
 use crate::release_keys::ReleaseKeys;
 
-/// How long `terraform version` may take.
-const PATIENCE: Duration = Duration::from_secs(20);
 /// A release archive is smaller.
 const MOST: usize = 512 * 1024 * 1024;
 /// A checksum list and its signature are smaller.
@@ -70,6 +65,7 @@ pub struct Binaries {
     cache: PathBuf,
     mirrors: Mirrors,
     client: reqwest::Client,
+    installed: Installed,
     /// One download at a time, and none twice.
     downloading: Mutex<()>,
 }
@@ -81,6 +77,7 @@ impl Binaries {
             cache: data.join("bin"),
             mirrors,
             client,
+            installed: Installed::default(),
             downloading: Mutex::new(()),
         }
     }
@@ -130,7 +127,8 @@ impl Binaries {
         if let Some(found) = self.cached(engine, version) {
             return Some(found);
         }
-        on_path(engine)
+        self.installed
+            .find(engine)
             .await
             .filter(|found| found.version == version)
     }
@@ -150,7 +148,7 @@ impl Binaries {
             .flatten()
             .filter_map(|entry| entry.file_name().into_string().ok())
             .filter_map(|name| self.cached(engine, &name))
-            .chain(on_path(engine).await)
+            .chain(self.installed.find(engine).await)
             .filter_map(|it| Some((semver::Version::parse(&it.version).ok()?, it)))
             .collect();
         found.sort_by(|one, other| one.0.cmp(&other.0));
@@ -238,27 +236,6 @@ impl Binaries {
         }
         Ok(content)
     }
-}
-
-async fn on_path(engine: &str) -> Option<Binary> {
-    let path = machine::find_program(engine)?;
-    let version = version_of(&path).await?;
-    Some(Binary { path, version })
-}
-
-/// Asks a binary for its version.
-async fn version_of(path: &Path) -> Option<String> {
-    let output = Command::new(path)
-        .args(["version", "-json"])
-        .env_clear()
-        .env("CHECKPOINT_DISABLE", "1")
-        .current_dir("/")
-        .stdin(Stdio::null())
-        .kill_on_drop(true)
-        .output();
-    let output = tokio::time::timeout(PATIENCE, output).await.ok()?.ok()?;
-    let answer: serde_json::Value = serde_json::from_slice(&output.stdout).ok()?;
-    answer.get("terraform_version")?.as_str().map(str::to_owned)
 }
 
 fn checksum_of(sums: &str, name: &str) -> Option<String> {

@@ -22,7 +22,7 @@ pub(crate) mod tests;
 pub use book::{PriceBook, PriceBookError};
 pub use error::CostError;
 pub use estimate::{
-    CostEstimate, Estimated, RunPlan, announce, cancel, for_policies, id_for, ids_of_runs, of_run,
-    perform,
+    CostEstimate, Estimated, RunPlan, announce, cancel, for_policies, give_up, id_for, ids_of_runs,
+    of_run, perform,
 };
 pub use limits::{BrokenLimit, strongest};

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use super::bindings::{self, Links};
 use super::error::PolicyError;
 use super::model::{Bound, Layout, PolicyGroup};
-use super::{group_store as store, revisions, singles};
+use super::{group_store as store, proposals, revisions, singles};
 use crate::app::App;
 use crate::audit;
 use crate::context::{Context, Tenant};
@@ -425,6 +425,7 @@ pub async fn delete(app: &App, ctx: &Context, id: &PolicyGroupId, unlink: bool) 
         return Err(PolicyError::Linked);
     }
     revisions::drop_fetch(app, &mut tx, ctx, &group, "the group was deleted").await?;
+    proposals::drop_fetches(&mut tx, ctx, id).await?;
     store::delete(&mut tx, &tenant, id).await?;
     let mut detail = described(&group);
     detail["linked"] = linked.into();

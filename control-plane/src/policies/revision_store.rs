@@ -110,6 +110,28 @@ pub(super) async fn find(
     Ok(row.map(Revision::from))
 }
 
+/// The proposals of a group whose files a runner is to bring.
+pub(super) async fn proposed_in_fetch(
+    conn: &mut Conn,
+    tenant: &Tenant,
+    group: &PolicyGroupId,
+) -> Result<Vec<PolicyRevisionId>> {
+    #[derive(sqlx::FromRow)]
+    struct Found {
+        id: PolicyRevisionId,
+    }
+    let found: Vec<Found> = conn
+        .query(
+            "SELECT id FROM policy_revisions
+             WHERE account_id = $1 AND group_id = $2 AND proposed AND status = 'fetching'",
+        )
+        .bind(tenant.account())
+        .bind(group)
+        .fetch_all()
+        .await?;
+    Ok(found.into_iter().map(|it| it.id).collect())
+}
+
 /// What was found in a revision; none before its check.
 pub(super) async fn findings(
     conn: &mut Conn,

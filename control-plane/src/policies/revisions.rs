@@ -19,9 +19,10 @@ use super::{contents, group_store, policy_store, revision_store as store};
 use crate::app::App;
 use crate::audit;
 use crate::context::{Context, Tenant};
-use crate::fetches::{self, FetchRequest, Owner};
+use crate::fetches::{self, Fetch, FetchRequest, Owner};
 use crate::http::page::{Page, Paged};
 use crate::objects::{self, Object, Stored};
+use crate::workspaces::GitSource;
 
 type Result<T> = std::result::Result<T, PolicyError>;
 
@@ -102,25 +103,6 @@ pub(super) async fn tenant_of(app: &App, id: &PolicyRevisionId) -> Result<Tenant
         .await?
         .ok_or(PolicyError::NotFound)?;
     Ok(Tenant::of_row(&account))
-}
-
-/// Announces a revision that is only asked about: it is checked when its archive has come, and never
-/// put in force by itself, wherever the group's files come from.
-///
-/// # Errors
-/// The refusal, or the database's own.
-pub async fn propose(app: &App, ctx: &Context, id: &PolicyGroupId) -> Result<Revision> {
-    let tenant = ctx.tenant();
-    let mut tx = app.db.begin().await?;
-    let (group, proof) = groups::load(&mut tx, ctx, id, Permission::PolicyGroupsUpdate).await?;
-    let mut revision = blank(&mut tx, ctx, &group, Status::Pending).await?;
-    revision.source = PolicySource::Upload;
-    revision.proposed = true;
-    store::insert(&mut tx, &tenant, &revision).await?;
-    let detail = json!({ "group": group.id, "revision": revision.id });
-    audit::record(&mut tx, ctx, &proof, "policy-revision.propose", detail).await?;
-    tx.commit().await?;
-    Ok(revision)
 }
 
 /// A revision, for work that the control plane does by itself.
@@ -260,7 +242,7 @@ pub(super) async fn again(
     Ok(Some(revision))
 }
 
-fn owner(id: &PolicyRevisionId) -> Owner {
+pub(super) fn owner(id: &PolicyRevisionId) -> Owner {
     Owner {
         kind: FetchOwnerKind::PolicyRevisions,
         id: id.to_string(),
@@ -284,12 +266,24 @@ pub(super) async fn fetch(
     let revision = blank(tx, ctx, group, Status::Fetching).await?;
     store::insert(tx, &tenant, &revision).await?;
     group_store::set_newest(tx, &tenant, &group.id, &revision.id).await?;
+    enqueue(app, tx, ctx, group, &revision.id, git.clone()).await
+}
+
+/// Has the files of one revision fetched from `git`, as its group fetches.
+pub(super) async fn enqueue(
+    app: &App,
+    tx: &mut db::Tx,
+    ctx: &Context,
+    group: &PolicyGroup,
+    revision: &PolicyRevisionId,
+    git: GitSource,
+) -> Result<()> {
     let request = FetchRequest {
-        owner: owner(&revision.id),
+        owner: owner(revision),
         pool: group.pool_id.clone(),
-        git: git.clone(),
+        git,
         commit: None,
-        token: groups::git_token(app, tx, &tenant, &group.id).await?,
+        token: groups::git_token(app, tx, &ctx.tenant(), &group.id).await?,
     };
     fetches::enqueue(app, tx, ctx, request).await?;
     Ok(())
@@ -395,6 +389,22 @@ pub async fn read(app: &App, ctx: &Context, id: &PolicyRevisionId) -> Result<(Re
     .await?;
     let findings = store::findings(&mut conn, &tenant, id).await?;
     Ok((revision, findings.unwrap_or_default()))
+}
+
+/// The fetch that a revision waits for.
+///
+/// # Errors
+/// The database's own.
+pub(super) async fn fetch_of(
+    app: &App,
+    ctx: &Context,
+    revision: &Revision,
+) -> Result<Option<Fetch>> {
+    if revision.status != Status::Fetching {
+        return Ok(None);
+    }
+    let mut conn = app.db.acquire().await?;
+    Ok(fetches::latest(&mut conn, &ctx.tenant(), &owner(&revision.id)).await?)
 }
 
 /// A group's revisions, the newest first.

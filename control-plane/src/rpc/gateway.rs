@@ -40,9 +40,9 @@ pub struct Gateway {
 
 /// How often what a signal missed is repaired.
 const REPAIR: Duration = Duration::from_secs(5);
-/// How often leases are looked at: a silent runner is to be named within thirty seconds.
 /// Gates evaluated at a time by this process: each is a process of its own that may be slow.
 const GATES_AT_ONCE: usize = 8;
+/// How often leases are looked at: a silent runner is to be named within thirty seconds.
 const LEASE_PERIOD: Duration = Duration::from_secs(1);
 const LOG_PERIOD: Duration = Duration::from_secs(60);
 const SWEEP_PERIOD: Duration = Duration::from_secs(3600);
@@ -171,14 +171,23 @@ fn refuse_revoked(tasks: &Tasks, app: &Arc<App>, handle: &GatewayHandle) {
 /// How long runners get to read that they should come back.
 const FAREWELL: Duration = Duration::from_millis(200);
 
+/// When the next process should be there.
+const FIRST_BACK_MS: usize = 500;
+/// Then one after another, as fast as one core takes handshakes: five in four milliseconds.
+const BACK_TOGETHER: usize = 5;
+const BACK_EVERY_MS: usize = 4;
+
+/// Milliseconds until the runner at this place comes back.
+fn comes_back_after(place: usize) -> u32 {
+    let after = FIRST_BACK_MS + place / BACK_TOGETHER * BACK_EVERY_MS;
+    u32::try_from(after).unwrap_or(u32::MAX)
+}
+
 /// Tells every connected runner when to come back.
 fn say_drain(hub: &Hub) {
-    let connected = hub.connected();
-    let window = u32::try_from(connected.len()).unwrap_or(u32::MAX).max(500);
-    for (place, (runner, _)) in connected.iter().enumerate() {
-        let place = u32::try_from(place).unwrap_or(u32::MAX);
+    for (place, (runner, _)) in hub.connected().iter().enumerate() {
         let drain = Drain {
-            reconnect_after_ms: place % window,
+            reconnect_after_ms: comes_back_after(place),
             reason: "restart".to_owned(),
         };
         hub.send(

@@ -165,7 +165,7 @@ impl Runner for RunnerService {
         let id = identity(&request)?.runner_id.clone();
         let asked = request.get_ref();
         let sequence = asked.sequence;
-        self.hub.set_free(&id, asked.free_slots);
+        let room = self.hub.set_free(&id, asked.free_slots);
         let directives = if asked.running.is_empty() {
             Vec::new()
         } else {
@@ -176,7 +176,7 @@ impl Runner for RunnerService {
                 .map_err(status_of)?;
             messages::directives(&running, standings)
         };
-        if request.get_ref().free_slots > 0 {
+        if room {
             self.app.signals.dispatch.wake();
         }
         Ok(Response::new(HeartbeatResponse {

@@ -105,14 +105,15 @@ impl Hub {
         }
     }
 
-    /// Notes how many jobs a runner can take now.
-    pub fn set_free(&self, runner: &RunnerId, free: u32) {
+    /// Notes how many jobs a runner can take now. Whether that gives its pool room it hadn't: a
+    /// runner that was free before is no news.
+    pub fn set_free(&self, runner: &RunnerId, free: u32) -> bool {
         let mut inner = self.inner.lock();
         let Some(entry) = inner.runners.get_mut(runner) else {
-            return;
+            return false;
         };
         entry.free = free;
-        inner.list_if_free(runner);
+        inner.list_if_free(runner)
     }
 
     /// The pools that have a free runner here.
@@ -193,17 +194,20 @@ impl Hub {
 }
 
 impl Inner {
-    fn list_if_free(&mut self, runner: &RunnerId) {
+    /// Whether the runner came into its pool's queue by this.
+    fn list_if_free(&mut self, runner: &RunnerId) -> bool {
         let Some(entry) = self.runners.get_mut(runner) else {
-            return;
+            return false;
         };
-        if entry.free > 0 && !entry.listed {
+        let comes = entry.free > 0 && !entry.listed;
+        if comes {
             entry.listed = true;
             self.free
                 .entry(entry.pool.clone())
                 .or_default()
                 .push_back(runner.clone());
         }
+        comes
     }
 }
 

@@ -350,6 +350,7 @@ async fn state(app: &TestApp, team: &Team) -> (String, String) {
 /// Parameters that [`policies`] fills in.
 const POLICY_IDS: &[&str] = &[
     "policy_group_id",
+    "impact_analysis_id",
     "policy_set_id",
     "policy_revision_id",
     "policy_set_version_id",

@@ -88,8 +88,23 @@ impl GitServer {
         self.commit(repository, files, "first")
     }
 
-    /// Adds a commit that writes these files; gives the commit.
+    /// Adds a commit that writes these files to `main`; gives the commit.
     pub fn commit(&self, repository: &str, files: &[(&str, &str)], message: &str) -> String {
+        self.push(repository, "main", files, message)
+    }
+
+    /// Makes a branch of `main` with one more commit, which writes these files; gives the commit.
+    pub fn branch(&self, repository: &str, branch: &str, files: &[(&str, &str)]) -> String {
+        self.push(repository, branch, files, branch)
+    }
+
+    fn push(
+        &self,
+        repository: &str,
+        branch: &str,
+        files: &[(&str, &str)],
+        message: &str,
+    ) -> String {
         let bare = self.bare(repository);
         let work = tempfile::tempdir().unwrap();
         git(
@@ -101,10 +116,10 @@ impl GitServer {
             std::fs::create_dir_all(path.parent().unwrap()).unwrap();
             std::fs::write(path, content).unwrap();
         }
-        git(work.path(), &["checkout", "--quiet", "-B", "main"]);
+        git(work.path(), &["checkout", "--quiet", "-B", branch]);
         git(work.path(), &["add", "--all"]);
         git(work.path(), &["commit", "--quiet", "--message", message]);
-        git(work.path(), &["push", "--quiet", "origin", "main"]);
+        git(work.path(), &["push", "--quiet", "origin", branch]);
         git(work.path(), &["rev-parse", "HEAD"]).trim().to_owned()
     }
 

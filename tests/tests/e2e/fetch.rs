@@ -4,6 +4,8 @@ use serde_json::{Value, json};
 use testkit::GitServer;
 use tests::{Answer, Api, Dev, Options, Runner, wait};
 
+use crate::impact::impact;
+
 const TOKEN: &str = "git-secret-token";
 
 fn source(git: &GitServer, reference: &str) -> Value {
@@ -178,4 +180,22 @@ async fn a_policy_group_follows_its_repository() {
         .await
         .expect(200);
     assert_eq!(revision.attribute("commit")["sha"], third);
+
+    // A branch is asked about before it is merged; what is in force stays.
+    const STRICT: &str = "package terraform\n\nimport rego.v1\n\ndeny contains \"no\"\n";
+    let branch = git.branch("infra", "strict", &[("limit.rego", STRICT)]);
+    let output = impact(
+        &dev,
+        &["--group", &id, "--ref", "strict", "--format", "json"],
+    );
+    assert!(output.status.success(), "{output:?}");
+    let document: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(document["analysis"]["status"], "finished", "{document}");
+    let revisions = api.get(&format!("{path}/revisions")).await.expect(200);
+    let proposed = &revisions.json["data"][0]["attributes"];
+    assert_eq!(proposed["commit"]["sha"], branch, "{proposed}");
+    assert_eq!(proposed["proposed"], true);
+    assert_eq!(in_force(&api.get(&path).await.expect(200)), mended);
+    let missing = impact(&dev, &["--group", &id, "--ref", "nowhere"]);
+    assert_eq!(missing.status.code(), Some(1), "{missing:?}");
 }

@@ -1,5 +1,5 @@
-//! `terrane policy impact --group ID --path DIR`: a proposed revision against the runs that were
-//! planned last.
+//! `terrane policy impact --group ID (--path DIR | --ref NAME)`: a proposed revision against the runs
+//! that were planned last.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -29,8 +29,11 @@ pub(super) struct Arguments {
     group: String,
     /// The directory with the proposed files, as the root of the group's archive or repository: a
     /// group with a folder needs the folder in it.
-    #[arg(long, value_name = "DIR")]
-    path: PathBuf,
+    #[arg(long, value_name = "DIR", required_unless_present = "reference")]
+    path: Option<PathBuf>,
+    /// In place of a directory: the branch, tag or commit of the group's repository that has them.
+    #[arg(long = "ref", value_name = "NAME", conflicts_with = "path")]
+    reference: Option<String>,
     #[arg(long, value_enum, default_value = "table")]
     format: Format,
     /// How long to wait for the analysis.
@@ -51,9 +54,9 @@ enum Format {
 }
 
 pub(super) async fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
-    let archive = pack(&arguments.path)?;
+    let archive = arguments.path.as_deref().map(pack).transpose()?;
     let client = arguments.connection.client()?;
-    let revision = propose(&client, &arguments.group, archive).await?;
+    let revision = propose(&client, arguments, archive).await?;
     let started = client
         .post(
             &format!("policy-groups/{}/impact-analyses", arguments.group),
@@ -67,7 +70,7 @@ pub(super) async fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
         .await?;
     let id = text(&started["data"]["id"])?;
     let limit = Duration::from_secs(arguments.timeout.saturating_mul(60));
-    let analysis = wait(&client, &id, limit).await?;
+    let analysis = wait(&client, &id, &revision, limit).await?;
     warn_of_tests(&client, &revision).await?;
     let attributes = &analysis["attributes"];
     if attributes["status"] == "errored" {
@@ -111,19 +114,25 @@ fn pack(directory: &Path) -> Result<Vec<u8>, Failure> {
         .map_err(failed)
 }
 
-/// Uploads a revision that is not to be put in force; its id.
-async fn propose(client: &Client, group: &str, archive: Vec<u8>) -> Result<String, Failure> {
+/// Makes a revision that is not to be put in force, of the archive or else of the reference; its id.
+async fn propose(
+    client: &Client,
+    arguments: &Arguments,
+    archive: Option<Vec<u8>>,
+) -> Result<String, Failure> {
     let announced = client
         .post(
-            &format!("policy-groups/{group}/revisions"),
-            &json!({ "data": {
-                "type": "policy-revisions", "attributes": { "proposed": true },
-            } }),
+            &format!("policy-groups/{}/revisions", arguments.group),
+            &json!({ "data": { "type": "policy-revisions", "attributes": {
+                "proposed": true, "reference": arguments.reference,
+            } } }),
         )
         .await?;
     let revision = &announced["data"];
-    let url = text(&revision["attributes"]["upload-url"])?;
-    client.upload(&url, archive).await?;
+    if let Some(archive) = archive {
+        let url = text(&revision["attributes"]["upload-url"])?;
+        client.upload(&url, archive).await?;
+    }
     text(&revision["id"])
 }
 
@@ -133,7 +142,12 @@ fn text(value: &Value) -> Result<String, Failure> {
     })
 }
 
-async fn wait(client: &Client, id: &str, limit: Duration) -> Result<Value, Failure> {
+async fn wait(
+    client: &Client,
+    id: &str,
+    revision: &str,
+    limit: Duration,
+) -> Result<Value, Failure> {
     let began = Instant::now();
     let mut pause = SHORTEST;
     let mut said = String::new();
@@ -151,14 +165,25 @@ async fn wait(client: &Client, id: &str, limit: Duration) -> Result<Value, Failu
             _ => {}
         }
         let (done, all) = (&attributes["judged-run-count"], &attributes["run-count"]);
-        let progress = format!("{done} of {all} runs");
-        if progress != said && all.as_u64() > Some(0) {
+        let progress = if all.as_u64() > Some(0) {
+            format!("{done} of {all} runs")
+        } else {
+            what_keeps(client, revision).await?
+        };
+        if progress != said && !progress.is_empty() {
             say::note(&progress);
-            said = progress;
         }
+        said = progress;
         sleep(pause).await;
         pause = (pause * 2).min(LONGEST);
     }
+}
+
+/// What the fetch of a revision waits for; empty if for nothing.
+async fn what_keeps(client: &Client, revision: &str) -> Result<String, Failure> {
+    let answer = client.get(&format!("policy-revisions/{revision}")).await?;
+    let reason = &answer["data"]["attributes"]["wait-reason"]["detail"];
+    Ok(reason.as_str().unwrap_or_default().to_owned())
 }
 
 /// Failing tests don't stop an analysis, but would keep the revision from being put in force.

@@ -14,4 +14,4 @@ mod store;
 pub(super) use api::routes;
 pub use model::{CostEstimate, Estimated, RunPlan, id_for};
 pub use report::for_policies;
-pub use service::{announce, cancel, ids_of_runs, of_run, perform};
+pub use service::{announce, cancel, give_up, ids_of_runs, of_run, perform};

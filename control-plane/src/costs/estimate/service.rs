@@ -79,6 +79,25 @@ pub async fn perform(app: &App, ctx: &Context, run: impl Into<RunPlan>) -> Resul
     told(app, &tenant, estimate).await
 }
 
+/// Ends a run's estimate without prices, because what it is made from can't be read for good.
+///
+/// # Errors
+/// As [`perform`].
+pub async fn give_up(
+    app: &App,
+    ctx: &Context,
+    run: impl Into<RunPlan>,
+    reason: &str,
+) -> Result<Estimated> {
+    let (estimate, _) = begin(app, ctx, &run.into()).await?;
+    let estimate = if estimate.status.is_final() {
+        estimate
+    } else {
+        end(app, ctx, estimate, Err(reason.to_owned())).await?
+    };
+    told(app, &ctx.tenant(), estimate).await
+}
+
 async fn begin(app: &App, ctx: &Context, run: &RunPlan) -> Result<(CostEstimate, Sources)> {
     let tenant = ctx.tenant();
     let mut tx = app.db.begin().await?;

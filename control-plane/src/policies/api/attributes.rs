@@ -17,6 +17,7 @@ use crate::policies::group_service::GroupChange;
 use crate::policies::model::{
     Bound, BoundKind, CommitInfo, Findings, GroupStatus, PolicyGroup, Revision,
 };
+use crate::runs::WaitReason;
 use crate::workspaces::{GitInput, GitSource, NewGitSource};
 
 /// Attributes of type `policy-groups`.
@@ -244,6 +245,9 @@ pub(super) struct RevisionAttributes {
     /// Where to PUT the archive, while it is pending.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub upload_url: Option<String>,
+    /// What its fetch waits for. Not in lists.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub wait_reason: Option<WaitReason>,
     /// Not in lists.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub policies: Option<Vec<CheckedPolicy>>,
@@ -369,6 +373,7 @@ pub(super) fn revision(
         passed_test_count: counts.map(|it| it.tests_passed),
         failed_test_count: counts.map(|it| it.tests_failed),
         upload_url,
+        wait_reason: None,
         policies,
         problems,
         tests,

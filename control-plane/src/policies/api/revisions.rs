@@ -26,8 +26,11 @@ use crate::http::jsonapi::{Created, Document, InputData, Resource};
 use crate::http::page::{Page, Pagination};
 use crate::http::query::Query;
 use crate::http::signed::{self, Purpose};
+use crate::policies::error::PolicyError;
 use crate::policies::model::Revision;
+use crate::policies::proposals;
 use crate::policies::revisions as service;
+use crate::runs;
 
 /// How long an upload URL is valid.
 const UPLOAD_WINDOW: TimeDelta = TimeDelta::hours(1);
@@ -83,6 +86,9 @@ async fn list(
 pub(super) struct RevisionInput {
     /// It is only asked about: checked, but never put in force by itself.
     pub proposed: Option<bool>,
+    /// Of a proposed one: the branch, tag or commit of the group's repository that has its files,
+    /// which a runner fetches. Without it they are uploaded.
+    pub reference: Option<String>,
 }
 
 /// The body of [`RevisionInput`], which may be left out.
@@ -102,18 +108,22 @@ async fn create(
     Path(id): Path<String>,
     Plain(input): Plain<NewRevision>,
 ) -> ApiResult<Created<Resource<RevisionAttributes>>> {
-    let proposed = match input.data {
+    let asked = match input.data {
         Some(data) => {
             data.expect_type("policy-revisions")?;
-            data.attributes.proposed.unwrap_or(false)
+            data.attributes
         }
-        None => false,
+        None => RevisionInput::default(),
     };
     let id = group_id(&id)?;
-    let made = if proposed {
-        service::propose(&app, &ctx, &id).await?
-    } else {
-        service::announce(&app, &ctx, &id).await?
+    let made = match (asked.proposed.unwrap_or(false), asked.reference) {
+        (true, reference) => proposals::propose(&app, &ctx, &id, reference).await?,
+        (false, None) => service::announce(&app, &ctx, &id).await?,
+        (false, Some(_)) => {
+            let detail = "only a proposed revision is fetched from elsewhere: set `proposed`, or \
+                          change the group's `git`";
+            return Err(PolicyError::invalid("reference", detail).into());
+        }
     };
     let url = upload_url(&app, &made);
     Ok(Created(Document::of(resource(&made, url, None))))
@@ -129,7 +139,11 @@ async fn read(
     Path(id): Path<String>,
 ) -> ApiResult<Document<Resource<RevisionAttributes>>> {
     let (found, findings) = service::read(&app, &ctx, &revision_id(&id)?).await?;
-    Ok(Document::of(resource(&found, None, Some(findings))))
+    let mut resource = resource(&found, None, Some(findings));
+    if let Some(fetch) = service::fetch_of(&app, &ctx, &found).await? {
+        resource.attributes.wait_reason = runs::wait_of_fetch(&app, &fetch).await?;
+    }
+    Ok(Document::of(resource))
 }
 
 /// The archive of a revision.

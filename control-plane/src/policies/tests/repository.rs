@@ -128,4 +128,55 @@ both_databases! { MIGRATOR;
         let shown = super::read(&app, &team, &group).await;
         assert_eq!(shown.attribute("status"), "errored");
     }
+
+    async fn a_proposal_is_fetched_from_where_it_says_and_never_put_in_force(db: Db) {
+        let app = TestApp::new(db);
+        let team = app.team().await;
+        let attributes = json!({ "name": "base", "is-enforced": true, "git": git("main") });
+        let group = create(&app, &team, attributes).await;
+        let first = newest(&app, &team, &group).await;
+        bring(&app, &team, &first, good()).await.unwrap();
+        let propose = |attributes: Value| {
+            app.post(format!("/api/v2/policy-groups/{group}/revisions"))
+                .by(&team.admin)
+                .attributes("policy-revisions", attributes)
+        };
+        let made = propose(json!({ "proposed": true, "reference": "change-7" })).await.expect(201);
+        assert_eq!(made.attribute("status"), "fetching");
+        assert!(made.attribute("upload-url").is_null());
+        let proposed: PolicyRevisionId = made.id().parse().unwrap();
+        let fetch = fetch_of(&app, &team, &proposed).await;
+        assert_eq!((fetch.git.reference.as_str(), fetch.status), ("change-7", FetchStatus::Waiting));
+        let waits = revision(&app, &team, proposed.as_str()).await;
+        assert_eq!(waits.attribute("wait-reason")["code"], "starting", "{}", waits.text());
+        // The group goes its own way meanwhile.
+        let resync = format!("/api/v2/policy-groups/{group}/actions/resync");
+        app.post(&resync).by(&team.admin).await.expect(200);
+        assert_eq!(fetch_of(&app, &team, &proposed).await.status, FetchStatus::Waiting);
+        let second = newest(&app, &team, &group).await;
+        bring(&app, &team, &second, good()).await.unwrap();
+        bring(&app, &team, &proposed, good()).await.unwrap();
+        let found = revision(&app, &team, proposed.as_str()).await;
+        assert_eq!(found.attribute("status"), "good", "{}", found.text());
+        let shown = super::read(&app, &team, &group).await;
+        let in_force = &shown.data()["relationships"]["revision-in-force"]["data"]["id"];
+        assert_eq!(in_force, second.as_str());
+        assert_eq!(newest(&app, &team, &group).await, second);
+
+        let unheard = propose(json!({ "reference": "change-7" })).await.expect(422);
+        assert!(unheard.text().contains("/data/attributes/reference"), "{}", unheard.text());
+        propose(json!({ "proposed": true, "reference": "" })).await.expect(422);
+        let last = propose(json!({ "proposed": true, "reference": "change-8" })).await.expect(201);
+        let last: PolicyRevisionId = last.id().parse().unwrap();
+        change(&app, &team, &group, json!({ "is-enforced": false })).await.expect(200);
+        app.delete(format!("/api/v2/policy-groups/{group}")).by(&team.admin).await.expect(204);
+        assert_eq!(fetch_of(&app, &team, &last).await.status, FetchStatus::Canceled);
+
+        let uploads = create(&app, &team, json!({ "name": "uploads" })).await;
+        let refused = app.post(format!("/api/v2/policy-groups/{uploads}/revisions"))
+            .by(&team.admin)
+            .attributes("policy-revisions", json!({ "proposed": true, "reference": "main" }))
+            .await.expect(422);
+        assert!(refused.text().contains("has no repository"), "{}", refused.text());
+    }
 }

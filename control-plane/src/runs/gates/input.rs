@@ -24,6 +24,8 @@ use crate::workspaces;
 /// The largest plan that policies are asked about, in bytes of JSON: a worker's memory is bounded.
 const MAX_PLAN: u64 = 256 << 20;
 const OBJECT_KIND: &str = "plan-json-for-policies";
+/// Larger than a plan of [`MAX_PLAN`] bytes can become by markers in place of values.
+const MAX_KEPT: u64 = 4 * MAX_PLAN;
 /// The installation's secret that the markers of sensitive values are made with.
 const MARKER_SECRET: &str = "policy-marker";
 
@@ -96,7 +98,7 @@ pub async fn of_run(
 
 async fn read(app: &App, tenant: &Tenant, blob: &BlobId) -> Result<Secret<Vec<u8>>, RunError> {
     let object = objects::open(app, tenant, blob).await?;
-    Ok(object.read_all(u64::MAX).await?)
+    Ok(object.read_all(MAX_KEPT).await?)
 }
 
 async fn make(
@@ -116,7 +118,7 @@ async fn make(
     let stored = match &plan {
         Some(text) => {
             let reader = text.expose().as_slice();
-            Some(objects::put(app, tenant, OBJECT_KIND, reader, u64::MAX).await?)
+            Some(objects::put(app, tenant, OBJECT_KIND, reader, MAX_KEPT).await?)
         }
         None => None,
     };

@@ -15,7 +15,7 @@ use super::{evaluate, input, store};
 use crate::app::App;
 use crate::clock::Clock;
 use crate::context::{Actor, Context, Tenant};
-use crate::costs::{self, BrokenLimit};
+use crate::costs::{self, BrokenLimit, Estimated};
 use crate::policies;
 use crate::problem::{Kind, Problem};
 use crate::runs::error::RunError;
@@ -48,6 +48,47 @@ pub(super) async fn perform(app: &App, tenant: &Tenant, id: &RunId) -> Result<()
         RunStatus::CostEstimating => estimate(app, tenant, &run).await,
         _ => Ok(()),
     }
+}
+
+/// Ends the gate of a run for which [`perform`] has failed too often, so that it doesn't wait for
+/// good: what can't be judged doesn't pass, what can't be priced has no price.
+///
+/// # Errors
+/// A fault of the database or the object store.
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "in every other status it stands at no gate"
+)]
+pub(super) async fn give_up(
+    app: &App,
+    tenant: &Tenant,
+    id: &RunId,
+    reason: &str,
+) -> Result<(), RunError> {
+    let mut conn = app.db.acquire().await?;
+    let Some(run) = run_store::find(&mut conn, tenant, id).await? else {
+        return Ok(());
+    };
+    drop(conn);
+    let stage = match run.status() {
+        RunStatus::PrePlanRunning => PolicyStage::PrePlan,
+        RunStatus::PolicyChecking => PolicyStage::PostPlan,
+        RunStatus::CostEstimating => {
+            let ctx = context(app, tenant);
+            let estimated = costs::give_up(app, &ctx, &run, reason).await?;
+            return conclude_estimate(app, &ctx, &run, estimated).await;
+        }
+        _ => return Ok(()),
+    };
+    let checked = broken(format!("the policies could not be asked: {reason}"));
+    conclude_check(app, tenant, &run, stage, checked, 0).await
+}
+
+fn context(app: &App, tenant: &Tenant) -> Context {
+    Context::new(
+        Actor::system(tenant.account(), ACTOR),
+        Clock::clone(&app.clock),
+    )
 }
 
 /// What a check found, before it is written.
@@ -133,10 +174,7 @@ async fn conclude_check(
     checked: Checked,
     duration: i64,
 ) -> Result<(), RunError> {
-    let ctx = Context::new(
-        Actor::system(tenant.account(), ACTOR),
-        Clock::clone(&app.clock),
-    );
+    let ctx = context(app, tenant);
     let mut tx = app.db.begin().await?;
     let Some(mut run) = still_at_gate(&mut tx, tenant, run).await? else {
         return Ok(());
@@ -184,17 +222,24 @@ async fn conclude(
 }
 
 async fn estimate(app: &App, tenant: &Tenant, run: &Run) -> Result<(), RunError> {
-    let ctx = Context::new(
-        Actor::system(tenant.account(), ACTOR),
-        Clock::clone(&app.clock),
-    );
+    let ctx = context(app, tenant);
     let estimated = costs::perform(app, &ctx, run).await?;
+    conclude_estimate(app, &ctx, run, estimated).await
+}
+
+async fn conclude_estimate(
+    app: &App,
+    ctx: &Context,
+    run: &Run,
+    estimated: Estimated,
+) -> Result<(), RunError> {
+    let tenant = &ctx.tenant();
     let mut tx = app.db.begin().await?;
     let Some(mut run) = still_at_gate(&mut tx, tenant, run).await? else {
         return Ok(());
     };
     let event = cost_event(&estimated.broken);
-    conclude(app, tx, &ctx, &mut run, &event).await
+    conclude(app, tx, ctx, &mut run, &event).await
 }
 
 /// What the limits that a plan breaks mean for its run. A limit that only warns is shown with the

@@ -180,6 +180,34 @@ both_databases! { MIGRATOR;
         assert!(found.error.unwrap().contains("could not be asked"));
     }
 
+    async fn a_plan_that_can_never_be_read_keeps_its_run_for_a_time_only(db: Db) {
+        let app = TestApp::new(db);
+        let team = app.team().await;
+        group(&app, &team, "advisory", "policy_check", NO_B).await;
+        let run = planned(&app, &team, &plan().to_string()).await;
+        let mut tx = app.db.begin().await.unwrap();
+        tx.query("UPDATE blobs SET key_id = 'lost' WHERE kind = 'plan-json'")
+            .execute().await.unwrap();
+        tx.commit().await.unwrap();
+        let keeper = GateKeeper::new(app.shared(), 1);
+        let mut passes = 0;
+        while !status(&app, &team, &run).await.is_final() {
+            let mut tx = app.db.begin().await.unwrap();
+            tx.query("UPDATE runs SET gate_claimed_until = NULL").execute().await.unwrap();
+            tx.commit().await.unwrap();
+            keeper.pass().await.unwrap();
+            keeper.settle().await;
+            passes += 1;
+        }
+        assert!(passes > 100, "given up after {passes} passes");
+        let found = read_run(&app, &team, &run).await;
+        assert_eq!(found.status(), RunStatus::Errored);
+        assert!(found.error.unwrap().contains("could not be asked"));
+        let estimate = app.get(format!("/api/v2/runs/{}/cost-estimate", run.id))
+            .by(&team.reader).await.expect(200);
+        assert_eq!(estimate.attribute("status"), "errored", "{}", estimate.text());
+    }
+
     async fn without_groups_a_run_goes_on_after_its_estimate(db: Db) {
         let app = TestApp::new(db);
         let team = app.team().await;

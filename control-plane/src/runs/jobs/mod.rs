@@ -17,3 +17,4 @@ pub use fetches::settle_fetches;
 pub use owner::{OfRun, Owner};
 pub use report::{Outcome, Report, complete};
 pub use service::*;
+pub(crate) use turns::is_waited_for;

@@ -96,6 +96,14 @@ pub(super) async fn next(
     }))
 }
 
+/// Whether a pool has jobs in its queue, be it their turn or not.
+pub(crate) async fn is_waited_for(conn: &mut Conn, pool: &RunnerPoolId) -> Result<bool> {
+    conn.query("SELECT EXISTS (SELECT 1 FROM jobs WHERE pool_id = $1 AND status = 'queued')")
+        .bind(pool)
+        .fetch_scalar()
+        .await
+}
+
 /// Makes offers to jobs of one account wait for each other until `tx` ends, so that two of them
 /// can't both take its last place. An update of no key: rows that refer to the account don't wait.
 pub(super) async fn serialise(tx: &mut Tx, account: &AccountId) -> Result<()> {

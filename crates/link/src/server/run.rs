@@ -23,8 +23,9 @@ use crate::{Transport, windows};
 /// Pipes between an accept loop and its tonic server.
 const QUEUE: usize = 1024;
 const SWEEP: Duration = Duration::from_secs(1);
-/// How long a stop waits for goodbyes to be sent.
-const FAREWELL: Duration = Duration::from_secs(3);
+/// How long a stop waits for goodbyes to be sent, and not until every peer must have had them: the next
+/// process is waited for. Who misses the goodbye hears from that one that the connection is gone.
+const FAREWELL: Duration = Duration::from_millis(500);
 
 type Sender = mpsc::Sender<Result<Io, std::io::Error>>;
 type Receiver = mpsc::Receiver<Result<Io, std::io::Error>>;
