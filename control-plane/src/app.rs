@@ -7,6 +7,7 @@ use vault::Signer;
 
 use crate::clock::Clock;
 use crate::costs::PriceBook;
+use crate::outbound::Outbound;
 use crate::supervise::Wake;
 use crate::tenancy::Keyring;
 
@@ -112,6 +113,8 @@ pub struct App {
     pub installation: Installation,
     /// Evaluates policies in processes of their own.
     pub policy_worker: policy::worker::Worker,
+    /// Calls what tenants name.
+    pub outbound: Outbound,
     pub signals: Signals,
 }
 

@@ -21,6 +21,7 @@ pub mod http;
 pub mod iam;
 pub mod impact;
 pub mod objects;
+pub mod outbound;
 pub mod policies;
 pub mod problem;
 pub mod rpc;

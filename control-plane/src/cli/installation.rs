@@ -1,5 +1,6 @@
 //! Opens what a configuration names, and puts the [`App`] together.
 
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use blob::{BlobStore, S3Settings};
@@ -12,6 +13,7 @@ use crate::app::{App, Installation, Limits, Signals, Timing};
 use crate::clock::Clock;
 use crate::config::{BlobKind, Config};
 use crate::costs::{PriceBook, PriceBookError};
+use crate::outbound::{Guard, Outbound};
 use crate::schema::MIGRATOR;
 use crate::tenancy::Keyring;
 
@@ -32,6 +34,8 @@ pub(super) enum OpenError {
     PriceBook(#[from] PriceBookError),
     #[error("keys.installation_key is not set")]
     NoKey,
+    #[error("outbound.ca_file {} can't be used: {reason}", file.display())]
+    Certificates { file: PathBuf, reason: String },
 }
 
 /// The database alone, with its schema as it is.
@@ -99,8 +103,26 @@ pub(super) async fn open(
         prices,
         installation: installation(config, public_url),
         policy_worker: policy_worker(),
+        outbound: outbound(config)?,
         signals: Signals::default(),
     }))
+}
+
+fn outbound(config: &Config) -> Result<Outbound, OpenError> {
+    let settings = &config.outbound;
+    let unusable = |file: &Path, reason: String| OpenError::Certificates {
+        file: file.to_owned(),
+        reason,
+    };
+    let ca_pem = match &settings.ca_file {
+        Some(file) => Some(std::fs::read(file).map_err(|error| unusable(file, error.to_string()))?),
+        None => None,
+    };
+    let guard = Guard::new(&settings.allowed_networks);
+    Outbound::new(guard, ca_pem.as_deref()).map_err(|error| {
+        let file = settings.ca_file.as_deref().unwrap_or(Path::new(""));
+        unusable(file, error.to_string())
+    })
 }
 
 /// A worker is this program once more, also when its file has been replaced by a newer one meanwhile.

@@ -28,6 +28,8 @@ use crate::supervise::{
 const CERTIFICATE_PERIOD: Duration = Duration::from_secs(30);
 /// How often the gateway gets a new certificate; each is good for months.
 const GATEWAY_CERTIFICATE_PERIOD: Duration = Duration::from_secs(24 * 3600);
+/// How often is looked for data documents that are due.
+const DOCUMENT_PERIOD: Duration = Duration::from_secs(60);
 /// How often is looked for revisions of policies that wait without anybody having said so.
 const POLICY_PERIOD: Duration = Duration::from_secs(30);
 /// How often is looked for impact analyses that another process has left.
@@ -99,6 +101,7 @@ impl Process {
         gateway_metrics::register(&self.registry, &gateway.handle())?;
         gateway.start(&tasks, api.clone());
         check_policies(&tasks, app);
+        refresh_documents(&tasks, app);
         analyse_impact(&tasks, app);
         let routes = believe_proxies(api, config.server.trusted_proxies.clone());
         let scheme = scheme(config, &tasks).await?;
@@ -164,6 +167,19 @@ fn check_policies(tasks: &Tasks, app: &Arc<App>) {
         let app = Arc::clone(&app);
         async move { policies::check_waiting(&app).await }
     });
+}
+
+fn refresh_documents(tasks: &Tasks, app: &Arc<App>) {
+    let app = Arc::clone(app);
+    tasks.reconciler(
+        "policies.documents",
+        DOCUMENT_PERIOD,
+        Wake::new(),
+        move || {
+            let app = Arc::clone(&app);
+            async move { policies::refresh_due(&app).await }
+        },
+    );
 }
 
 fn analyse_impact(tasks: &Tasks, app: &Arc<App>) {

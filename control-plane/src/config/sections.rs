@@ -148,6 +148,17 @@ section! {
 }
 
 section! {
+    /// What the control plane calls because a tenant has named it, as the source of a data document.
+    Outbound = "outbound" {
+        /// Networks that may be called besides the public internet, as `10.0.0.0/8` or one address.
+        /// Without them nothing inside can be reached through the control plane.
+        allowed_networks: Vec<AddressRange> = "",
+        /// Certificates (PEM) to trust besides the system's.
+        ca_file: Option<PathBuf>,
+    }
+}
+
+section! {
     /// Log lines go to stderr.
     Log = "log" {
         /// `human` or `json`.
@@ -170,6 +181,7 @@ pub struct Config {
     pub runs: Runs,
     pub limits: Limits,
     pub cost: Cost,
+    pub outbound: Outbound,
     pub log: Log,
 }
 
@@ -185,6 +197,7 @@ impl Config {
         Runs::SECTION,
         Limits::SECTION,
         Cost::SECTION,
+        Outbound::SECTION,
         Log::SECTION,
     ];
 
@@ -199,6 +212,7 @@ impl Config {
         let runs = Runs::read(reader);
         let limits = Limits::read(reader);
         let cost = Cost::read(reader);
+        let outbound = Outbound::read(reader);
         let log = Log::read(reader);
         Some(Self {
             general: general?,
@@ -211,6 +225,7 @@ impl Config {
             runs: runs?,
             limits: limits?,
             cost: cost?,
+            outbound: outbound?,
             log: log?,
         })
     }

@@ -274,3 +274,14 @@ pub fn zulu<S: serde::Serializer>(
 ) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(&time.to_rfc3339_opts(chrono::SecondsFormat::Millis, true))
 }
+
+/// As [`zulu`], of a time that may be missing.
+pub fn zulu_or_null<S: serde::Serializer>(
+    time: &Option<crate::clock::Timestamp>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    match time {
+        Some(time) => zulu(time, serializer),
+        None => serializer.serialize_none(),
+    }
+}

@@ -43,6 +43,8 @@ pub enum PolicyError {
     Changed,
     #[error("the group has no files yet; upload some, or put policies into it")]
     NoFiles,
+    #[error("this data document has no `source`: give it one, or upload its body")]
+    NoSource,
     #[error("the policy worker can't be used")]
     Worker(#[from] WorkerError),
     #[error(transparent)]
@@ -116,6 +118,7 @@ impl Problem for PolicyError {
             Self::StaysSensitive => "policies.stays-sensitive",
             Self::Changed => "policies.changed-meanwhile",
             Self::NoFiles => "policies.no-files",
+            Self::NoSource => "policies.no-source",
             Self::Worker(_) => "policies.no-worker",
             Self::Workspace(error) => error.code(),
             Self::Fetch(error) => error.code(),
@@ -138,7 +141,8 @@ impl Problem for PolicyError {
             | Self::OtherSource { .. }
             | Self::AlreadyUploaded
             | Self::Changed
-            | Self::NoFiles => Kind::Conflict,
+            | Self::NoFiles
+            | Self::NoSource => Kind::Conflict,
             Self::Worker(_) => Kind::Internal,
             Self::Workspace(error) => error.kind(),
             Self::Fetch(error) => error.kind(),
@@ -163,6 +167,7 @@ impl Problem for PolicyError {
             | Self::BadArchive { .. }
             | Self::Changed
             | Self::NoFiles
+            | Self::NoSource
             | Self::Worker(_)
             | Self::Object(_)
             | Self::Fetch(_)

@@ -11,6 +11,8 @@ mod binding_store;
 mod bindings;
 mod check;
 mod contents;
+mod document_refresh;
+mod document_source;
 mod document_store;
 mod documents;
 mod error;
@@ -31,6 +33,7 @@ pub(crate) mod tests;
 
 pub use bindings::Links;
 pub use check::check_waiting;
+pub use document_refresh::refresh_due;
 pub use error::PolicyError;
 pub use group_service::{GroupChange, create, delete, find, git_token, list, load, read, update};
 pub use in_force::{InForce, in_force, source_of};

@@ -17,6 +17,7 @@ use super::call::Call;
 use crate::app::{App, Installation, Limits, Signals, Timing};
 use crate::clock::{Clock, Timestamp};
 use crate::costs::PriceBook;
+use crate::outbound::{Guard, Outbound};
 use crate::tenancy::Keyring;
 
 /// An [`App`] with its router, blobs in a temporary directory, and keys of its own.
@@ -61,6 +62,15 @@ impl TestApp {
         let time: Timestamp = time.parse().unwrap();
         let mut app = assemble(db, Clock::Fixed(Arc::new(Mutex::new(time))), blobs);
         change(&mut app.installation.limits);
+        Self::start(app, Some(directory))
+    }
+
+    /// With a client that may call what the test names.
+    pub(crate) fn with_outbound(db: Db, outbound: Outbound) -> Self {
+        let directory = TempDir::new().unwrap();
+        let blobs = BlobStore::local(directory.path()).unwrap();
+        let mut app = assemble(db, Clock::System, blobs);
+        app.outbound = outbound;
         Self::start(app, Some(directory))
     }
 
@@ -141,6 +151,7 @@ fn assemble(db: Db, clock: Clock, blobs: BlobStore) -> App {
             timing: Timing::default(),
         },
         policy_worker: policy::worker::Worker::new(server_program()),
+        outbound: Outbound::new(Guard::default(), None).unwrap(),
         signals: Signals::default(),
     }
 }

@@ -15,6 +15,7 @@ pub mod database;
 mod fake_cloud;
 #[cfg(feature = "programs")]
 mod git_server;
+mod https_server;
 #[cfg(feature = "programs")]
 pub mod programs;
 #[cfg(feature = "programs")]
@@ -31,6 +32,7 @@ pub use certificate::TestCertificate;
 pub use fake_cloud::FakeCloud;
 #[cfg(feature = "programs")]
 pub use git_server::GitServer;
+pub use https_server::HttpsServer;
 #[cfg(feature = "programs")]
 pub use recorder::{Recorded, Recorder};
 #[cfg(feature = "s3")]

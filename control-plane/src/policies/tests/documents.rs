@@ -2,9 +2,10 @@
 
 use db::Db;
 use serde_json::{Value, json};
-use testkit::both_databases;
+use testkit::{HttpsServer, both_databases};
 
 use super::*;
+use crate::outbound::{Guard, Outbound};
 use crate::schema::MIGRATOR;
 
 both_databases! { MIGRATOR;
@@ -72,5 +73,94 @@ both_databases! { MIGRATOR;
         app.delete(&one).by(&team.admin).await.expect(204);
         app.get(&one).by(&team.admin).await.expect(404);
         assert_eq!(app.audited(&team.tenant, "policy-data-document.update").await, 1);
+    }
+
+    async fn a_document_comes_from_its_source(db: Db) {
+        let server = HttpsServer::start().await;
+        let ranges = ["127.0.0.0/8".parse().unwrap(), "::1".parse().unwrap()];
+        let guard = Guard::new(&ranges);
+        let outbound = Outbound::new(guard, Some(server.ca_pem().as_bytes())).unwrap();
+        let app = TestApp::with_outbound(db, outbound);
+        let team = app.team().await;
+        let (path, kind) = ("/api/v2/policy-data-documents", "policy-data-documents");
+        let source = |url: String| json!({ "source": { "url": url, "token": "t0ken" } });
+        let create = |mut attributes: Value| {
+            attributes["name"] = "owners".into();
+            app.post(path).by(&team.admin).attributes(kind, attributes)
+        };
+        // What gives nothing is refused at once, and nothing of the answer is told.
+        server.answer("/page", 200, "<html>inside</html>");
+        let refused = create(source(server.url("/page"))).await.expect(422);
+        assert_eq!(refused.pointer(), "/data/attributes/source/url");
+        assert!(!refused.text().contains("inside"), "{}", refused.text());
+        create(source(server.url("/missing"))).await.expect(422);
+        create(source("http://localhost/".to_owned())).await.expect(422);
+
+        server.answer("/owners", 200, "{\"web\": [\"ann\"]}");
+        let mut both = source(server.url("/owners"));
+        both["body"] = json!({});
+        assert_eq!(create(both).await.expect(422).pointer(), "/data/attributes/body");
+        let made = create(source(server.url("/owners"))).await.expect(201);
+        assert_eq!(made.attribute("body"), json!({ "web": ["ann"] }));
+        assert_eq!(made.attribute("source")["refresh-minutes"], 60);
+        assert_eq!(made.attribute("source")["has-token"], true);
+        assert!(!made.text().contains("t0ken"));
+        assert_eq!(server.requests().last().unwrap(), "/owners Bearer t0ken");
+
+        // It is asked again when it is due, and not before.
+        let one = format!("{path}/{}", made.id());
+        let asked = server.requests().len();
+        policies::refresh_due(&app).await.unwrap();
+        assert_eq!(server.requests().len(), asked);
+        let due = async || {
+            let mut tx = app.db.begin().await.unwrap();
+            tx.query("UPDATE policy_documents SET next_fetch_at = $1")
+                .bind(app.clock.now() - chrono::TimeDelta::seconds(1))
+                .execute().await.unwrap();
+            tx.commit().await.unwrap();
+            policies::refresh_due(&app).await.unwrap();
+            app.get(&one).by(&team.reader).await.expect(200)
+        };
+        server.answer("/owners", 200, "{\"web\": [\"bob\"]}");
+        assert_eq!(due().await.attribute("body"), json!({ "web": ["bob"] }));
+        server.answer("/owners", 503, "");
+        let failed = due().await;
+        assert_eq!(failed.attribute("body"), json!({ "web": ["bob"] }));
+        let reason = failed.attribute("source")["fetch-error"].to_string();
+        assert!(reason.contains("503"), "{reason}");
+        server.answer("/owners", 200, "{}");
+        let again = format!("{one}/actions/refresh");
+        app.post(&again).by(&team.reader).await.expect(403);
+        let well = app.post(&again).by(&team.admin).await.expect(200);
+        assert_eq!(well.attribute("body"), json!({}));
+        assert!(well.attribute("source")["fetch-error"].is_null());
+        assert_eq!(app.audited(&team.tenant, "policy-data-document.refresh").await, 2);
+
+        // The token is for the address that it was given for.
+        let change = |attributes: Value| app.patch(&one).by(&team.admin).attributes(kind, attributes);
+        change(json!({ "body": 1 })).await.expect(422);
+        let same = json!({ "source": { "url": server.url("/owners"), "refresh-minutes": 5 } });
+        assert_eq!(change(same).await.expect(200).attribute("source")["has-token"], true);
+        server.answer("/elsewhere", 200, "3");
+        let other = json!({ "source": { "url": server.url("/elsewhere") } });
+        let moved = change(other).await.expect(200);
+        assert_eq!(moved.attribute("source")["has-token"], false);
+        assert_eq!(server.requests().last().unwrap(), "/elsewhere ");
+        let uploaded = change(json!({ "source": null, "body": 4 })).await.expect(200);
+        assert_eq!(uploaded.attribute("body"), 4);
+        assert!(uploaded.attribute("source").is_null());
+        let refused = app.post(&again).by(&team.admin).await.expect(409);
+        assert_eq!(refused.code(), "policies.no-source");
+    }
+
+    async fn a_source_inside_is_not_called(db: Db) {
+        let app = TestApp::new(db);
+        let team = app.team().await;
+        for url in ["https://127.0.0.1/", "https://localhost:8443/", "https://169.254.169.254/latest"] {
+            let attributes = json!({ "name": "inside", "source": { "url": url } });
+            let refused = app.post("/api/v2/policy-data-documents").by(&team.admin)
+                .attributes("policy-data-documents", attributes).await.expect(422);
+            assert!(refused.text().contains("outbound.allowed_networks"), "{}", refused.text());
+        }
     }
 }

@@ -1,0 +1,169 @@
+//! Asking an address for a document.
+
+use std::error::Error;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use domain::Secret;
+use reqwest::{Client, Url};
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
+
+use super::guard::{Guard, OutOfBounds};
+
+const CONNECT: Duration = Duration::from_secs(10);
+/// For a whole request: who asks may be waiting.
+const WHOLE: Duration = Duration::from_secs(30);
+const NAME: &str = concat!("terrane/", env!("CARGO_PKG_VERSION"));
+
+/// Why an address gave nothing; a sentence for whoever named it.
+#[derive(Debug, thiserror::Error)]
+pub enum OutboundError {
+    #[error("it is no https:// URL with a host, and without user, password or fragment")]
+    Url,
+    #[error(transparent)]
+    OutOfBounds(#[from] Blocked),
+    #[error("it can't be reached: {0}")]
+    Unreachable(String),
+    #[error("it did not answer within {} seconds", WHOLE.as_secs())]
+    Slow,
+    #[error("it answers with status {status}{hint}")]
+    Status { status: u16, hint: &'static str },
+    #[error("it gives more than {limit} bytes")]
+    TooLarge { limit: usize },
+}
+
+/// The guard's refusal.
+#[derive(Debug, thiserror::Error)]
+#[error(transparent)]
+pub struct Blocked(OutOfBounds);
+
+/// The operator's certificates can't be used.
+#[derive(Debug, thiserror::Error)]
+#[error("no certificates: {0}")]
+pub struct TrustError(String);
+
+/// The client; cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Outbound {
+    http: Client,
+    guard: Guard,
+}
+
+impl Outbound {
+    /// Trusts the system's certificates and those in `ca_pem`.
+    ///
+    /// # Errors
+    /// [`TrustError`] when `ca_pem` can't be read.
+    pub fn new(guard: Guard, ca_pem: Option<&[u8]>) -> Result<Self, TrustError> {
+        let http = Client::builder()
+            .tls_backend_preconfigured(tls(ca_pem)?)
+            .dns_resolver(Arc::new(guard.clone()))
+            .no_proxy()
+            .redirect(reqwest::redirect::Policy::none())
+            .connect_timeout(CONNECT)
+            .timeout(WHOLE)
+            .user_agent(NAME)
+            .build()
+            .map_err(|error| TrustError(error.to_string()))?;
+        Ok(Self { http, guard })
+    }
+
+    /// The body of a document of at most `limit` bytes; `token` goes along as a bearer's.
+    ///
+    /// # Errors
+    /// [`OutboundError`], whose text may be shown to the tenant: it holds nothing of the answer.
+    pub async fn get(
+        &self,
+        url: &Url,
+        token: Option<&Secret>,
+        limit: usize,
+    ) -> Result<Vec<u8>, OutboundError> {
+        self.check(url)?;
+        let mut request = self.http.get(url.clone());
+        if let Some(token) = token {
+            request = request.bearer_auth(token.expose());
+        }
+        let mut answer = request.send().await.map_err(failure)?;
+        let status = answer.status();
+        if !status.is_success() {
+            return Err(OutboundError::Status {
+                status: status.as_u16(),
+                hint: hint(status),
+            });
+        }
+        let mut body = Vec::new();
+        while let Some(part) = answer.chunk().await.map_err(failure)? {
+            if body.len() + part.len() > limit {
+                return Err(OutboundError::TooLarge { limit });
+            }
+            body.extend_from_slice(&part);
+        }
+        Ok(body)
+    }
+
+    /// Whether an address may be called, as far as it can be told without asking for its name.
+    ///
+    /// # Errors
+    /// [`OutboundError::Url`], [`OutboundError::OutOfBounds`].
+    pub fn check(&self, url: &Url) -> Result<(), OutboundError> {
+        let host = url.host_str().unwrap_or_default();
+        let bare = url.username().is_empty() && url.password().is_none();
+        if url.scheme() != "https" || host.is_empty() || !bare || url.fragment().is_some() {
+            return Err(OutboundError::Url);
+        }
+        // A host that is an address is never resolved.
+        let address = host.trim_matches(['[', ']']).parse::<IpAddr>();
+        match address {
+            Ok(address) if !self.guard.lets_through(address) => Err(Blocked(OutOfBounds {
+                name: host.to_owned(),
+            })
+            .into()),
+            Ok(_) | Err(_) => Ok(()),
+        }
+    }
+}
+
+fn hint(status: reqwest::StatusCode) -> &'static str {
+    if status.is_redirection() {
+        " (redirects are not followed: name the address that it leads to)"
+    } else {
+        ""
+    }
+}
+
+fn failure(error: reqwest::Error) -> OutboundError {
+    if error.is_timeout() {
+        return OutboundError::Slow;
+    }
+    let mut cause: &dyn Error = &error;
+    loop {
+        if let Some(blocked) = cause.downcast_ref::<OutOfBounds>() {
+            let name = blocked.name.clone();
+            return Blocked(OutOfBounds { name }).into();
+        }
+        match cause.source() {
+            Some(deeper) => cause = deeper,
+            None => return OutboundError::Unreachable(cause.to_string()),
+        }
+    }
+}
+
+fn tls(ca_pem: Option<&[u8]>) -> Result<rustls::ClientConfig, TrustError> {
+    let bad = |reason: &dyn Error| TrustError(reason.to_string());
+    let mut roots = rustls::RootCertStore::empty();
+    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    for certificate in CertificateDer::pem_slice_iter(ca_pem.unwrap_or_default()) {
+        let certificate = certificate.map_err(|error| bad(&error))?;
+        roots.add(certificate).map_err(|error| bad(&error))?;
+    }
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let builder = rustls::ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(|error| bad(&error))?;
+    Ok(builder.with_root_certificates(roots).with_no_client_auth())
+}
+
+#[cfg(test)]
+mod tests;
