@@ -11,9 +11,8 @@ use http::{HeaderValue, StatusCode, header};
 use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::ToSchema;
 
-use super::error::{ApiError, JSON_API};
+use super::error::JSON_API;
 use super::page::Pagination;
-use crate::problem::Kind;
 
 /// A whole answer: primary data, what was included, and paging.
 #[derive(Debug, Serialize, ToSchema)]
@@ -172,7 +171,15 @@ pub struct Input<A> {
     pub data: InputData<A>,
 }
 
+/// A request body with a list of objects.
 #[derive(Debug, Deserialize, ToSchema)]
+#[serde(bound(deserialize = "A: Deserialize<'de> + Default"))]
+pub struct Inputs<A> {
+    pub data: Vec<InputData<A>>,
+}
+
+/// One object of a request.
+#[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(bound(deserialize = "A: Deserialize<'de> + Default"))]
 pub struct InputData<A> {
     #[serde(rename = "type", default)]
@@ -214,23 +221,6 @@ pub struct InputIdentifier {
 }
 
 impl<A> InputData<A> {
-    /// Refuses an object of another type. A missing or empty type passes: clients send those.
-    ///
-    /// # Errors
-    /// 422 that names both types.
-    pub fn expect_type(&self, expected: &str) -> Result<(), ApiError> {
-        match self.kind.as_deref() {
-            None | Some("") => Ok(()),
-            Some(kind) if kind == expected => Ok(()),
-            Some(kind) => Err(ApiError::new(
-                Kind::Invalid,
-                "request.wrong-type",
-                format!("the object's type must be {expected:?}, not {kind:?}"),
-            )
-            .at("/data/type")),
-        }
-    }
-
     /// The id a to-one relationship points to.
     pub fn related_id(&self, name: &str) -> Option<&str> {
         match &self.relationships.get(name)?.data {

@@ -1,6 +1,7 @@
 //! The public API: `/api/v2` and what clients need around it. Each slice brings its own routes; this
 //! module has what they share, and the OpenAPI document that comes out of them.
 
+pub mod attributes;
 pub mod body;
 mod caller;
 mod discovery;

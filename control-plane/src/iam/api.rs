@@ -80,7 +80,6 @@ async fn create_token(
     Path(id): Path<String>,
     Body(input): Body<TokenInput>,
 ) -> ApiResult<Created<Resource<TokenAttributes>>> {
-    input.expect_type("authentication-tokens")?;
     let TokenInput {
         description,
         expired_at,

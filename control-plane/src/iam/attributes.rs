@@ -10,6 +10,7 @@ use super::model::{ApiToken, Member};
 use super::secret_token::TokenText;
 use crate::clock::Timestamp;
 use crate::context::Context;
+use crate::http::attributes::Attributes;
 use crate::http::jsonapi::{Resource, zulu};
 
 /// Attributes of type `users`.
@@ -124,4 +125,8 @@ pub(super) struct TokenInput {
     /// When it stops working; never, if absent.
     #[schema(value_type = Option<String>)]
     pub expired_at: Option<Timestamp>,
+}
+
+impl Attributes for TokenInput {
+    const TYPES: &'static [&'static str] = &["authentication-tokens"];
 }

@@ -11,6 +11,7 @@ use super::demands::{Demands, SandboxLevel};
 use super::error::RunnerError;
 use super::model::{Agent, JoinTokenRow, Pool};
 use crate::clock::Timestamp;
+use crate::http::attributes::Attributes;
 use crate::http::jsonapi::{InputData, Resource, zulu};
 
 /// Attributes of type `agent-pools`.
@@ -68,6 +69,10 @@ pub(super) struct PoolInput {
     /// `none`, `basic` or `strong`.
     pub minimum_sandbox: Option<String>,
     pub refuse_reachable_metadata: Option<bool>,
+}
+
+impl Attributes for PoolInput {
+    const TYPES: &'static [&'static str] = &["agent-pools"];
 }
 
 impl PoolInput {
@@ -163,6 +168,11 @@ pub(super) struct JoinTokenInput {
     #[schema(value_type = Option<String>)]
     pub expired_at: Option<Timestamp>,
     pub single_use: Option<bool>,
+}
+
+impl Attributes for JoinTokenInput {
+    // Clients send the second type and are answered with the first.
+    const TYPES: &'static [&'static str] = &["authentication-tokens", "agent-tokens"];
 }
 
 /// Attributes of type `agents`.

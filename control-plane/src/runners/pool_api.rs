@@ -62,7 +62,6 @@ async fn create(
     Path(organization): Path<String>,
     Body(input): Body<PoolInput>,
 ) -> ApiResult<One> {
-    input.expect_type("agent-pools")?;
     check_supported(&input)?;
     let demands = Demands {
         minimum_sandbox: input.attributes.level()?.unwrap_or_default(),
@@ -92,7 +91,6 @@ async fn update(
     Path(id): Path<String>,
     Body(input): Body<PoolInput>,
 ) -> ApiResult<One> {
-    input.expect_type("agent-pools")?;
     check_supported(&input)?;
     let change = PoolChange {
         minimum_sandbox: input.attributes.level()?,

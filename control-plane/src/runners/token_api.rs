@@ -59,10 +59,6 @@ async fn create(
     Path(id): Path<String>,
     Body(input): Body<JoinTokenInput>,
 ) -> ApiResult<Created<Resource<JoinTokenAttributes>>> {
-    // Clients send one type and are answered with the other.
-    if input.kind.as_deref() != Some("agent-tokens") {
-        input.expect_type("authentication-tokens")?;
-    }
     let new = NewJoinToken {
         description: input.attributes.description.unwrap_or_default(),
         expires_at: input.attributes.expired_at,

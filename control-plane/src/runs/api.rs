@@ -13,7 +13,6 @@ use utoipa_axum::routes;
 
 use super::attributes::{RunAttributes, resource};
 use super::create::{self as creation, NewRun};
-use super::error::RunError;
 use super::model::{Run, RunEvent, RunFilter, RunVariable};
 use super::service;
 use super::{approval_service, phase_attributes, wait};
@@ -21,6 +20,7 @@ use crate::app::App;
 use crate::approvals;
 use crate::clock::Timestamp;
 use crate::context::Context;
+use crate::http::attributes::Attributes;
 use crate::http::body::Body;
 use crate::http::error::{ApiError, ApiResult};
 use crate::http::jsonapi::{Created, Document, InputData, Resource, zulu};
@@ -86,30 +86,16 @@ pub struct RunInput {
     pub terraform_version: Option<String>,
     #[schema(value_type = Option<Vec<Object>>)]
     pub variables: Option<Vec<RunVariable>>,
-    #[schema(value_type = Option<Vec<Object>>)]
-    pub policy_paths: Option<Vec<String>>,
-    pub debugging_mode: Option<bool>,
-    #[schema(value_type = Option<Vec<Object>>)]
-    pub invoke_action_addrs: Option<Vec<String>>,
 }
 
-impl RunInput {
-    /// Refuses what would be taken without effect.
-    fn check_supported(&self) -> Result<(), RunError> {
-        let filled = |list: &Option<Vec<String>>| list.as_ref().is_some_and(|it| !it.is_empty());
-        let refused = [
-            ("policy-paths", filled(&self.policy_paths)),
-            ("debugging-mode", self.debugging_mode == Some(true)),
-            ("invoke-action-addrs", filled(&self.invoke_action_addrs)),
-        ];
-        match refused.iter().find(|(_, asked)| *asked) {
-            Some((field, _)) => Err(RunError::invalid(
-                field,
-                "this has no effect in this version, so it is not accepted; leave it out",
-            )),
-            None => Ok(()),
-        }
-    }
+impl Attributes for RunInput {
+    const TYPES: &'static [&'static str] = &["runs"];
+    const WITHOUT_EFFECT: &'static [(&'static str, &'static [&'static str])] = &[
+        ("comment", &[]),
+        ("debugging-mode", &[]),
+        ("invoke-action-addrs", &[]),
+        ("policy-paths", &[]),
+    ];
 }
 
 pub(super) fn run_id(text: &str) -> ApiResult<RunId> {
@@ -117,8 +103,6 @@ pub(super) fn run_id(text: &str) -> ApiResult<RunId> {
 }
 
 fn new_run(input: InputData<RunInput>, headers: &HeaderMap) -> ApiResult<NewRun> {
-    input.expect_type("runs")?;
-    input.attributes.check_supported()?;
     let workspace = input.related_id("workspace").ok_or_else(|| {
         ApiError::new(Kind::Invalid, "runs.invalid", "a run needs a workspace")
             .at("/data/relationships/workspace")

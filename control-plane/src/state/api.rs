@@ -21,9 +21,10 @@ use super::read::{Download, Found, Reach};
 use super::{create, inline, output_api, outputs, promote, read, rollback, signed_api};
 use crate::app::App;
 use crate::context::Context;
-use crate::http::body::Plain;
+use crate::http::attributes::Attributes;
+use crate::http::body::OptionalBody;
 use crate::http::error::{ApiError, ApiResult};
-use crate::http::jsonapi::{Document, InputLinkage, Resource};
+use crate::http::jsonapi::{Document, Input, Resource};
 use crate::http::page::{Page, Paged, Pagination};
 use crate::http::query::Query;
 use crate::problem::Kind;
@@ -119,53 +120,29 @@ async fn create_version(
     Ok(with_interval((StatusCode::CREATED, answer)))
 }
 
-/// Which version to go back to; sent without attributes.
+/// Sent without attributes: the relationship `rollback-state-version` says which version to go
+/// back to.
 #[derive(Debug, Default, Deserialize, ToSchema)]
-#[serde(default)]
-struct RollBackInput {
-    #[schema(value_type = Object)]
-    data: RollBackData,
-}
+struct RollBackInput {}
 
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct RollBackData {
-    relationships: RollBackRelationships,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default, rename_all = "kebab-case")]
-struct RollBackRelationships {
-    rollback_state_version: Target,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct Target {
-    data: InputLinkage,
-}
-
-impl RollBackInput {
-    fn target(self) -> Option<StateVersionId> {
-        match self.data.relationships.rollback_state_version.data {
-            InputLinkage::One(one) => one.id.parse().ok(),
-            InputLinkage::Null | InputLinkage::Many(_) => None,
-        }
-    }
+impl Attributes for RollBackInput {
+    const TYPES: &'static [&'static str] = &[inline::TYPE];
 }
 
 /// Makes an earlier state the current one again.
 #[utoipa::path(patch, path = "/workspaces/{workspace_id}/state-versions", tag = "state-versions",
-    params(("workspace_id" = String, Path)), request_body = RollBackInput,
+    params(("workspace_id" = String, Path)), request_body = Input<RollBackInput>,
     responses((status = 201, body = One), (status = 409), (status = 422)))]
 async fn roll_back(
     State(app): State<Arc<App>>,
     ctx: Context,
     Path(id): Path<String>,
-    Plain(input): Plain<RollBackInput>,
+    OptionalBody(input): OptionalBody<RollBackInput>,
 ) -> ApiResult<Response> {
     let workspace = workspace_id(&id)?;
-    let target = input.target();
+    let target = input
+        .related_id("rollback-state-version")
+        .and_then(|id| id.parse::<StateVersionId>().ok());
     let made = Box::pin(rollback::roll_back(&app, &ctx, &workspace, target.as_ref())).await?;
     let found = Found {
         version: made,

@@ -1,6 +1,7 @@
 //! What can go wrong with a state.
 
 use super::rules::Refusal;
+use crate::http::attributes::BodyError;
 use crate::iam::Denied;
 use crate::objects::ObjectError;
 use crate::problem::{Fault, Kind, Problem};
@@ -19,6 +20,8 @@ pub enum StateError {
         pointer: &'static str,
         detail: String,
     },
+    #[error(transparent)]
+    Body(#[from] BodyError),
     #[error("the workspace is not locked; lock it before writing its state")]
     NotLocked,
     #[error("the workspace is locked by {holder}; its state can be written by its holder only")]
@@ -86,6 +89,7 @@ impl Problem for StateError {
             Self::Denied(denied) => denied.code(),
             Self::Malformed { .. } => "state.malformed",
             Self::Invalid { .. } => "state.invalid",
+            Self::Body(error) => error.code(),
             Self::NotLocked => "state.workspace-not-locked",
             Self::HeldByOther { .. } => "state.workspace-held-by-other",
             Self::Refused(Refusal::OtherLineage { .. }) => "state.other-lineage",
@@ -116,6 +120,7 @@ impl Problem for StateError {
             | Self::NotAsAnnounced { .. }
             | Self::Unreadable { .. }
             | Self::EncryptedByClient => Kind::Invalid,
+            Self::Body(error) => error.kind(),
             Self::NotLocked
             | Self::HeldByOther { .. }
             | Self::Refused(_)
@@ -133,6 +138,9 @@ impl Problem for StateError {
     fn pointer(&self) -> Option<&str> {
         if let Self::Invalid { pointer, .. } = self {
             return Some(pointer);
+        }
+        if let Self::Body(error) = self {
+            return error.pointer();
         }
         self.of_workspace().and_then(Problem::pointer)
     }

@@ -16,8 +16,11 @@ use super::create::NewState;
 use super::error::StateError;
 use crate::app::App;
 use crate::context::Tenant;
+use crate::http::attributes::{BodyError, check_type};
 use crate::objects::{self, ObjectError, Stored, pipe};
 
+/// The type of a state version on the wire.
+pub(super) const TYPE: &str = "state-versions";
 const MAX_DEPTH: u32 = 32;
 const MAX_TEXT: u64 = 1024;
 /// Announced outputs beyond this are not kept: they are a substitute for what the state tells.
@@ -93,6 +96,8 @@ fn is_not_empty(stored: &Stored) -> bool {
 enum ParseError {
     #[error(transparent)]
     Json(#[from] ReaderError),
+    #[error(transparent)]
+    Body(#[from] BodyError),
     #[error("{what} is wrong")]
     Field { pointer: &'static str, what: String },
 }
@@ -103,6 +108,7 @@ impl From<ParseError> for StateError {
             ParseError::Json(error) => Self::Malformed {
                 detail: error.to_string(),
             },
+            ParseError::Body(error) => Self::Body(error),
             ParseError::Field { pointer, what } => Self::Invalid {
                 pointer,
                 detail: what,
@@ -129,6 +135,7 @@ fn parse<R: Read>(reader: &mut R, parts: &mpsc::Sender<Part>) -> Result<NewState
     let mut new = NewState::default();
     members(&mut json, "", |json, name| match name {
         "data" => members(json, "/data", |json, name| match name {
+            "type" => kind(json),
             "attributes" => members(json, "/data/attributes", |json, name| {
                 attribute(json, name, &mut new, parts)
             }),
@@ -190,9 +197,22 @@ fn attribute<R: Read>(
         "state" => send(json, "/data/attributes/state", false, parts)?,
         "json-state" => send(json, "/data/attributes/json-state", true, parts)?,
         "json-state-outputs" => new.outputs = outputs(json)?,
-        _ => json.skip_value()?,
+        _ => {
+            return Err(ParseError::Body(BodyError::UnknownAttribute {
+                name: name.to_owned(),
+                pointer: format!("/data/attributes/{name}"),
+            }));
+        }
     }
     Ok(())
+}
+
+fn kind<R: Read>(json: &mut Json<'_, R>) -> Result<(), ParseError> {
+    if json.peek()? == ValueType::Null {
+        return Ok(json.next_null()?);
+    }
+    let kind = text(json, "/data/type")?;
+    Ok(check_type(&[TYPE], Some(&kind), "/data")?)
 }
 
 fn run<R: Read>(json: &mut Json<'_, R>, new: &mut NewState) -> Result<(), ParseError> {
@@ -296,6 +316,7 @@ fn outputs<R: Read>(json: &mut Json<'_, R>) -> Result<Option<Secret<Vec<u8>>>, P
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::problem::Problem;
 
     fn parse_text(text: &str) -> Result<NewState, ParseError> {
         let (parts, _arriving) = mpsc::channel(1);
@@ -305,7 +326,7 @@ mod tests {
     #[test]
     fn an_announcement_is_read_and_the_rest_is_skipped() {
         let new = parse_text(
-            r#"{"data":{"type":"state-versions","attributes":{"force":true,"extra":[{}],
+            r#"{"data":{"type":"state-versions","extra":[{}],"attributes":{"force":true,"extra":null,
                 "json-state-outputs":"e30=","lineage":"l","md5":"00","serial":7,"state":null},
                 "relationships":{"run":{"data":{"type":"runs","id":"run-1"}},"x":{}}}} "#,
         )
@@ -322,7 +343,8 @@ mod tests {
     #[test]
     fn what_is_wrong_is_named() {
         let pointer_of = |text: &str| match parse_text(text).unwrap_err() {
-            ParseError::Field { pointer, .. } => pointer,
+            ParseError::Field { pointer, .. } => pointer.to_owned(),
+            ParseError::Body(error) => error.pointer().unwrap().to_owned(),
             ParseError::Json(error) => panic!("{error}"),
         };
         let in_attributes =
@@ -342,7 +364,10 @@ mod tests {
         );
         let long = format!(r#"{{"lineage":"{}"}}"#, "l".repeat(2000));
         assert_eq!(in_attributes(&long), "/data/attributes/lineage");
+        assert_eq!(in_attributes(r#"{"sereal":7}"#), "/data/attributes/sereal");
         assert_eq!(pointer_of(r#"{"data":[]}"#), "/data");
+        assert_eq!(pointer_of(r#"{"data":{"type":"bananas"}}"#), "/data/type");
+        assert_eq!(pointer_of(r#"{"data":{"type":1}}"#), "/data/type");
     }
 
     #[test]

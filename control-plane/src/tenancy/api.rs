@@ -57,7 +57,6 @@ async fn create(
     ctx: Context,
     Body(input): Body<EnvironmentInput>,
 ) -> ApiResult<Created<Resource<EnvironmentAttributes>>> {
-    input.expect_type("organizations")?;
     let name = input.attributes.name.unwrap_or_default();
     let email = input.attributes.email.unwrap_or_default();
     let made = service::create_environment(&app, &ctx, &name, &email).await?;
@@ -87,7 +86,6 @@ async fn update(
     Path(name): Path<String>,
     Body(input): Body<EnvironmentInput>,
 ) -> ApiResult<One> {
-    input.expect_type("organizations")?;
     let EnvironmentInput {
         name: new_name,
         email,
@@ -162,7 +160,6 @@ async fn create_project(
     Path(organization): Path<String>,
     Body(input): Body<ProjectInput>,
 ) -> ApiResult<Created<Resource<ProjectAttributes>>> {
-    input.expect_type("projects")?;
     let name = input.attributes.name.unwrap_or_default();
     let description = input.attributes.description.unwrap_or_default();
     let (within, made) =
@@ -197,7 +194,6 @@ async fn update_project(
     Path(id): Path<String>,
     Body(input): Body<ProjectInput>,
 ) -> ApiResult<OneProject> {
-    input.expect_type("projects")?;
     let ProjectInput { name, description } = input.attributes;
     let (within, changed) =
         service::update_project(&app, &ctx, &project_id(&id)?, name, description).await?;

@@ -7,6 +7,7 @@ use utoipa::ToSchema;
 use super::model::{Environment, Project};
 use crate::clock::Timestamp;
 use crate::context::Context;
+use crate::http::attributes::Attributes;
 use crate::http::jsonapi::{Resource, nullable, zulu};
 use crate::iam::{Target, authorize};
 
@@ -212,10 +213,49 @@ pub struct EnvironmentInput {
     pub max_concurrent_runs: Option<Option<i64>>,
 }
 
+impl Attributes for EnvironmentInput {
+    const TYPES: &'static [&'static str] = &["organizations"];
+    const WITHOUT_EFFECT: &'static [(&'static str, &'static [&'static str])] = &[
+        ("assessments-enforced", &[]),
+        ("aggregated-commit-status-enabled", &[]),
+        ("allow-force-delete-workspaces", &[]),
+        ("collaborator-auth-policy", &["password"]),
+        ("cost-estimation-enabled", &[]),
+        ("default-execution-mode", &["remote"]),
+        ("enforce-hyok", &[]),
+        ("global-module-sharing", &[]),
+        ("global-provider-sharing", &[]),
+        ("owners-team-saml-role-id", &[]),
+        ("recoverable-items-enabled", &[]),
+        ("saml-enabled", &[]),
+        (
+            "send-passing-statuses-for-untriggered-speculative-plans",
+            &[],
+        ),
+        ("session-remember", &[]),
+        ("session-timeout", &[]),
+        ("stacks-default-execution-mode", &["remote"]),
+        ("stacks-enabled", &[]),
+        ("user-tokens-enabled", &[]),
+    ];
+    // `true` is what clients send unless told otherwise, and what there is: one plan per commit.
+    const IGNORED: &'static [&'static str] = &["speculative-plan-management-enabled"];
+}
+
 /// What a create or update of a project may carry.
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(rename_all = "kebab-case", default)]
 pub struct ProjectInput {
     pub name: Option<String>,
     pub description: Option<String>,
+}
+
+impl Attributes for ProjectInput {
+    const TYPES: &'static [&'static str] = &["projects"];
+    const WITHOUT_EFFECT: &'static [(&'static str, &'static [&'static str])] = &[
+        ("auto-destroy-activity-duration", &[]),
+        ("default-execution-mode", &["remote"]),
+        ("setting-overwrites", &[]),
+        ("stacks-default-execution-mode", &["remote"]),
+    ];
 }

@@ -51,15 +51,15 @@ const CALLERS: [Caller; 6] = [
 
 /// What is expected of one operation.
 #[derive(Debug)]
-struct Row {
+pub(super) struct Row {
     statuses: [u16; 6],
     /// JSON, or a form if it doesn't begin with a brace; with `{parameters}` as in the path.
-    body: String,
+    pub(super) body: String,
     /// What follows the path: `?…`.
     query: String,
 }
 
-fn table() -> BTreeMap<Operation, Row> {
+pub(super) fn table() -> BTreeMap<Operation, Row> {
     let mut rows = BTreeMap::<Operation, Row>::new();
     let mut last = None;
     for line in TABLE
@@ -120,8 +120,8 @@ fn parse(line: &str) -> (Operation, Row) {
 }
 
 /// The objects that a row's parameters name, and its callers.
-struct Scene {
-    team: Team,
+pub(super) struct Scene {
+    pub(super) team: Team,
     foreign: TestUser,
     run: TestRun,
     other_run: TestRun,
@@ -129,7 +129,7 @@ struct Scene {
 }
 
 impl Scene {
-    async fn new(app: &TestApp, foreign: &TestUser, wanted: &str) -> Self {
+    pub(super) async fn new(app: &TestApp, foreign: &TestUser, wanted: &str) -> Self {
         let team = app.team().await;
         let run = app.run_in_progress(&team.workspace).await;
         let neighbour = app.workspace(&team.environment, "neighbour").await;
@@ -265,11 +265,18 @@ impl Scene {
     }
 
     /// `text` with each `{parameter}` replaced. Unknown ones in a path are an error.
-    fn fill(&self, text: &str) -> String {
+    pub(super) fn fill(&self, text: &str) -> String {
         let mut filled = text.to_owned();
         for (name, value) in &self.parameters {
             filled = filled.replace(&format!("{{{name}}}"), value);
         }
+        filled
+    }
+
+    /// The path of an operation that the table has.
+    pub(super) fn path_of(&self, operation: &Operation) -> String {
+        let filled = self.fill(&operation.path);
+        assert!(!filled.contains('{'), "{filled}: no value for a parameter");
         filled
     }
 

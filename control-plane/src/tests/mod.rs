@@ -3,6 +3,7 @@
 //!
 //! `UPDATE_DOCS=1 cargo test -p control-plane tests::` writes anew what can be generated.
 
+mod bodies;
 mod documents;
 mod error_pages;
 mod matrix;

@@ -75,7 +75,6 @@ async fn create(
     Path(workspace): Path<String>,
     Body(input): Body<VariableInput>,
 ) -> ApiResult<Created<Resource<VariableAttributes>>> {
-    input.expect_type("vars")?;
     let new = input.attributes.into_new()?;
     let made = service::create(&app, &ctx, &workspace_id(&workspace)?, new).await?;
     Ok(Created(Document::of(resource(&made))))
@@ -105,7 +104,6 @@ async fn update(
     Path((workspace, id)): Path<(String, String)>,
     Body(input): Body<VariableInput>,
 ) -> ApiResult<One> {
-    input.expect_type("vars")?;
     let workspace = workspace_id(&workspace)?;
     let change = input.attributes.into_change()?;
     let changed = service::update(&app, &ctx, Some(&workspace), &variable_id(&id)?, change).await?;
@@ -159,7 +157,6 @@ async fn create_by_relation(
     ctx: Context,
     Body(input): Body<VariableInput>,
 ) -> ApiResult<Created<Resource<VariableAttributes>>> {
-    input.expect_type("vars")?;
     let named = input
         .related_id("workspace")
         .or_else(|| input.related_id("configurable"));
@@ -185,7 +182,6 @@ async fn update_by_id(
     Path(id): Path<String>,
     Body(input): Body<VariableInput>,
 ) -> ApiResult<One> {
-    input.expect_type("vars")?;
     let change = input.attributes.into_change()?;
     let changed = service::update(&app, &ctx, None, &variable_id(&id)?, change).await?;
     Ok(Document::of(resource(&changed)))

@@ -9,6 +9,7 @@ use super::error::VariableError;
 use super::model::Variable;
 use super::service::{NewVariable, VariableChange};
 use crate::clock::Timestamp;
+use crate::http::attributes::Attributes;
 use crate::http::jsonapi::{Resource, nullable, zulu};
 
 /// Attributes of type `vars`.
@@ -69,6 +70,10 @@ pub(super) struct VariableInput {
     pub category: Option<String>,
     pub hcl: Option<bool>,
     pub sensitive: Option<bool>,
+}
+
+impl Attributes for VariableInput {
+    const TYPES: &'static [&'static str] = &["vars"];
 }
 
 fn category(text: &str) -> Result<VariableCategory, VariableError> {

@@ -147,8 +147,6 @@ async fn create(
     Path(organization): Path<String>,
     Body(input): Body<WorkspaceInput>,
 ) -> ApiResult<Created<Resource<WorkspaceAttributes>>> {
-    input.expect_type("workspaces")?;
-    input.attributes.check_supported()?;
     let new = NewWorkspace {
         name: input.attributes.name.clone().unwrap_or_default(),
         project: project_of(&input)?,
@@ -222,7 +220,7 @@ fn input_tags(input: &InputData<WorkspaceInput>) -> Result<Vec<TagBinding>, Work
 }
 
 /// `tags` entries carry a name instead of an id; our ids of plain tags are their names.
-pub(super) fn tag_of_identifier(entry: &InputIdentifier) -> Result<TagBinding, WorkspaceError> {
+fn tag_of_identifier(entry: &InputIdentifier) -> Result<TagBinding, WorkspaceError> {
     let name = entry
         .attributes
         .get("name")
@@ -274,8 +272,6 @@ async fn change(
     key: &WorkspaceKey,
     input: InputData<WorkspaceInput>,
 ) -> ApiResult<One> {
-    input.expect_type("workspaces")?;
-    input.attributes.check_supported()?;
     let change = WorkspaceChange {
         name: input.attributes.name.clone(),
         project: project_of(&input)?,

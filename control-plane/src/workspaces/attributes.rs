@@ -13,6 +13,7 @@ use super::settings::SettingsChange;
 use super::tags::TagBinding;
 use crate::clock::Timestamp;
 use crate::context::Context;
+use crate::http::attributes::Attributes;
 use crate::http::jsonapi::{nullable, zulu};
 
 /// The mode of a workspace whose runs are executed on a pool of its own choice.
@@ -217,19 +218,29 @@ pub struct WorkspaceInput {
     #[serde(deserialize_with = "nullable")]
     #[schema(value_type = Option<Object>)]
     pub git: Option<Option<GitInput>>,
+}
 
-    // Settings that have no effect here yet: refused unless they ask for what is so anyway.
-    #[schema(value_type = Option<Object>)]
-    pub vcs_repo: Option<serde_json::Value>,
-    pub assessments_enabled: Option<bool>,
-    pub file_triggers_enabled: Option<bool>,
-    pub trigger_prefixes: Option<Vec<String>>,
-    pub trigger_patterns: Option<Vec<String>>,
-    pub auto_apply_run_trigger: Option<bool>,
-    pub project_remote_state: Option<bool>,
-    pub hyok_enabled: Option<bool>,
-    pub auto_destroy_at: Option<String>,
-    pub auto_destroy_activity_duration: Option<String>,
+impl Attributes for WorkspaceInput {
+    const TYPES: &'static [&'static str] = &["workspaces"];
+    const WITHOUT_EFFECT: &'static [(&'static str, &'static [&'static str])] = &[
+        ("assessments-enabled", &[]),
+        ("auto-apply-run-trigger", &[]),
+        ("auto-destroy-activity-duration", &[]),
+        ("auto-destroy-at", &[]),
+        ("hyok-enabled", &[]),
+        ("migration-environment", &[]),
+        ("project-remote-state", &[]),
+        ("trigger-patterns", &[]),
+        ("trigger-prefixes", &[]),
+        ("vcs-repo", &[]),
+    ];
+    // Without triggers and auto-destroy these two change nothing; a mode that is sent overwrites
+    // the default by itself.
+    const IGNORED: &'static [&'static str] = &[
+        "file-triggers-enabled",
+        "inherits-project-auto-destroy",
+        "setting-overwrites",
+    ];
 }
 
 /// A git source as written: with its token.
@@ -253,47 +264,6 @@ impl WorkspaceInput {
     /// Whether it asks for a pool of its own choice.
     pub(super) fn is_agent(&self) -> bool {
         self.execution_mode.as_deref() == Some(AGENT)
-    }
-
-    /// Refuses what would be stored without effect.
-    ///
-    /// # Errors
-    /// [`WorkspaceError::Invalid`], naming the setting.
-    pub fn check_supported(&self) -> Result<(), WorkspaceError> {
-        let filled = |list: &Option<Vec<String>>| list.as_ref().is_some_and(|it| !it.is_empty());
-        let refused = [
-            (
-                "vcs-repo",
-                self.vcs_repo.as_ref().is_some_and(|it| !it.is_null()),
-            ),
-            (
-                "assessments-enabled",
-                self.assessments_enabled == Some(true),
-            ),
-            ("trigger-prefixes", filled(&self.trigger_prefixes)),
-            ("trigger-patterns", filled(&self.trigger_patterns)),
-            (
-                "auto-apply-run-trigger",
-                self.auto_apply_run_trigger == Some(true),
-            ),
-            (
-                "project-remote-state",
-                self.project_remote_state == Some(true),
-            ),
-            ("hyok-enabled", self.hyok_enabled == Some(true)),
-            ("auto-destroy-at", self.auto_destroy_at.is_some()),
-            (
-                "auto-destroy-activity-duration",
-                self.auto_destroy_activity_duration.is_some(),
-            ),
-        ];
-        match refused.iter().find(|(_, asked)| *asked) {
-            Some((field, _)) => Err(WorkspaceError::invalid(
-                field,
-                "this setting has no effect in this version, so it is not accepted; leave it out",
-            )),
-            None => Ok(()),
-        }
     }
 
     /// The settings part.

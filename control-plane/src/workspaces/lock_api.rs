@@ -13,9 +13,10 @@ use super::attributes::WorkspaceAttributes;
 use super::lock_service as service;
 use crate::app::App;
 use crate::context::Context;
-use crate::http::body::Plain;
+use crate::http::attributes::Attributes;
+use crate::http::body::OptionalBody;
 use crate::http::error::ApiResult;
-use crate::http::jsonapi::{Document, Resource};
+use crate::http::jsonapi::{Document, Input, Resource};
 
 pub(super) fn routes() -> OpenApiRouter<Arc<App>> {
     OpenApiRouter::new()
@@ -24,42 +25,29 @@ pub(super) fn routes() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(force_unlock))
 }
 
-/// The lock body, plain or as the CLI wraps it (with an empty type).
+/// Why a workspace is locked. Sent bare, or as the CLI wraps it (with an empty type).
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(default)]
 struct LockInput {
     reason: Option<String>,
-    #[schema(value_type = Option<Object>)]
-    data: Option<LockData>,
 }
 
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct LockData {
-    attributes: LockAttributes,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct LockAttributes {
-    reason: Option<String>,
+impl Attributes for LockInput {
+    const TYPES: &'static [&'static str] = &["workspaces"];
 }
 
 /// Locks a workspace for the caller.
 #[utoipa::path(post, path = "/workspaces/{workspace_id}/actions/lock", tag = "workspaces",
-    params(("workspace_id" = String, Path)), request_body = LockInput,
+    params(("workspace_id" = String, Path)), request_body = Input<LockInput>,
     responses((status = 200, body = Document<Resource<WorkspaceAttributes>>), (status = 409)))]
 async fn lock(
     State(app): State<Arc<App>>,
     ctx: Context,
     Path(id): Path<String>,
-    Plain(input): Plain<LockInput>,
+    OptionalBody(input): OptionalBody<LockInput>,
 ) -> ApiResult<One> {
-    let reason = input
-        .reason
-        .or_else(|| input.data.and_then(|it| it.attributes.reason));
-    let workspace =
-        service::lock(&app, &ctx, &workspace_id(&id)?, &reason.unwrap_or_default()).await?;
+    let reason = input.attributes.reason.unwrap_or_default();
+    let workspace = service::lock(&app, &ctx, &workspace_id(&id)?, &reason).await?;
     document(&app, &ctx, &workspace).await
 }
 

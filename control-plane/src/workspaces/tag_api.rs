@@ -9,16 +9,17 @@ use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::api::{tag_of_identifier, workspace_id};
+use super::api::workspace_id;
 use super::model::WorkspaceKey;
 use super::service;
 use super::tag_service::{self, TagChange};
 use super::tags::TagBinding;
 use crate::app::App;
 use crate::context::Context;
-use crate::http::body::Plain;
+use crate::http::attributes::Attributes;
+use crate::http::body::ListBody;
 use crate::http::error::ApiResult;
-use crate::http::jsonapi::{Document, InputIdentifier, Resource};
+use crate::http::jsonapi::{Document, InputData, Inputs, Resource};
 
 pub(super) fn routes() -> OpenApiRouter<Arc<App>> {
     OpenApiRouter::new()
@@ -68,27 +69,17 @@ async fn list_tag_bindings(
 
 /// Adds bindings; a key that is there gets its new value.
 #[utoipa::path(patch, path = "/workspaces/{workspace_id}/tag-bindings", tag = "workspaces",
-    params(("workspace_id" = String, Path)), request_body = TagList,
+    params(("workspace_id" = String, Path)), request_body = Inputs<TagBindingInput>,
     responses((status = 200, body = Document<Vec<Resource<TagBindingAttributes>>>)))]
 async fn put_tag_bindings(
     State(app): State<Arc<App>>,
     ctx: Context,
     Path(id): Path<String>,
-    Plain(list): Plain<TagList>,
+    ListBody(list): ListBody<TagBindingInput>,
 ) -> ApiResult<Document<Vec<Resource<TagBindingAttributes>>>> {
     let tags = list
-        .data
         .iter()
-        .map(|entry| {
-            let text = |key: &str| {
-                entry
-                    .attributes
-                    .get(key)
-                    .and_then(|it| it.as_str())
-                    .unwrap_or("")
-            };
-            TagBinding::new(text("key"), text("value"))
-        })
+        .map(|entry| TagBinding::new(&entry.attributes.key, &entry.attributes.value))
         .collect::<Result<Vec<_>, _>>()?;
     let id = workspace_id(&id)?;
     Ok(bindings(
@@ -96,12 +87,27 @@ async fn put_tag_bindings(
     ))
 }
 
-/// Identifiers that may carry attributes.
+/// A binding to add.
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(default)]
-struct TagList {
-    #[schema(value_type = Vec<Object>)]
-    data: Vec<InputIdentifier>,
+struct TagBindingInput {
+    key: String,
+    value: String,
+}
+
+impl Attributes for TagBindingInput {
+    const TYPES: &'static [&'static str] = &["tag-bindings"];
+}
+
+/// A tag by its name. Instead, an entry may have the id: those of plain tags are their names.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(default)]
+struct TagInput {
+    name: Option<String>,
+}
+
+impl Attributes for TagInput {
+    const TYPES: &'static [&'static str] = &["tags"];
 }
 
 /// Lists a workspace's plain tags.
@@ -126,37 +132,39 @@ async fn edit_tags(
     ctx: &Context,
     id: &str,
     change: TagChange,
-    list: TagList,
+    list: Vec<InputData<TagInput>>,
 ) -> ApiResult<StatusCode> {
-    let tags = list
-        .data
-        .iter()
-        .map(tag_of_identifier)
-        .collect::<Result<Vec<_>, _>>()?;
+    let name = |entry: InputData<TagInput>| {
+        let name = entry.attributes.name.or(entry.id);
+        TagBinding::new(&name.unwrap_or_default(), "")
+    };
+    let tags = list.into_iter().map(name).collect::<Result<Vec<_>, _>>()?;
     tag_service::change_tags(app, ctx, &workspace_id(id)?, change, &tags).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
 /// Adds plain tags.
 #[utoipa::path(post, path = "/workspaces/{workspace_id}/relationships/tags", tag = "workspaces",
-    params(("workspace_id" = String, Path)), request_body = TagList, responses((status = 204)))]
+    params(("workspace_id" = String, Path)), request_body = Inputs<TagInput>,
+    responses((status = 204)))]
 async fn add_tags(
     State(app): State<Arc<App>>,
     ctx: Context,
     Path(id): Path<String>,
-    Plain(list): Plain<TagList>,
+    ListBody(list): ListBody<TagInput>,
 ) -> ApiResult<StatusCode> {
     edit_tags(&app, &ctx, &id, TagChange::Add, list).await
 }
 
 /// Removes tags.
 #[utoipa::path(delete, path = "/workspaces/{workspace_id}/relationships/tags", tag = "workspaces",
-    params(("workspace_id" = String, Path)), request_body = TagList, responses((status = 204)))]
+    params(("workspace_id" = String, Path)), request_body = Inputs<TagInput>,
+    responses((status = 204)))]
 async fn remove_tags(
     State(app): State<Arc<App>>,
     ctx: Context,
     Path(id): Path<String>,
-    Plain(list): Plain<TagList>,
+    ListBody(list): ListBody<TagInput>,
 ) -> ApiResult<StatusCode> {
     edit_tags(&app, &ctx, &id, TagChange::Remove, list).await
 }

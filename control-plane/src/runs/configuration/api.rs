@@ -22,9 +22,10 @@ use super::service::{self, NewConfiguration};
 use crate::app::App;
 use crate::clock::Timestamp;
 use crate::context::Context;
-use crate::http::body::Plain;
+use crate::http::attributes::Attributes;
+use crate::http::body::OptionalBody;
 use crate::http::error::{ApiError, ApiResult};
-use crate::http::jsonapi::{Created, Document, Resource};
+use crate::http::jsonapi::{Created, Document, Input, Resource};
 use crate::http::page::{Page, Pagination};
 use crate::http::query::Query;
 use crate::http::signed::{self, Purpose};
@@ -106,25 +107,17 @@ pub fn resource(app: &App, version: &ConfigurationVersion) -> Resource<Configura
         )
 }
 
-/// The body of a create; every part may be missing.
+/// What a create may carry.
 #[derive(Debug, Default, Deserialize, ToSchema)]
-#[serde(default)]
-struct CreateInput {
-    data: CreateData,
-}
-
-#[derive(Debug, Default, Serialize, Deserialize, ToSchema)]
-#[serde(default)]
-struct CreateData {
-    attributes: CreateAttributes,
-}
-
-#[derive(Debug, Default, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "kebab-case", default)]
-struct CreateAttributes {
+struct ConfigurationInput {
     auto_queue_runs: Option<bool>,
     speculative: Option<bool>,
     provisional: Option<bool>,
+}
+
+impl Attributes for ConfigurationInput {
+    const TYPES: &'static [&'static str] = &["configuration-versions"];
 }
 
 /// Lists a workspace's configuration versions, newest first.
@@ -146,16 +139,16 @@ async fn list(
 /// Announces a configuration version; the archive follows at its `upload-url`.
 #[utoipa::path(post, path = "/workspaces/{workspace_id}/configuration-versions",
     tag = "configuration-versions", params(("workspace_id" = String, Path)),
-    request_body = CreateInput,
+    request_body = Input<ConfigurationInput>,
     responses((status = 201, body = Document<Resource<ConfigurationAttributes>>)))]
 async fn create(
     State(app): State<Arc<App>>,
     ctx: Context,
     Path(id): Path<String>,
     headers: http::HeaderMap,
-    Plain(input): Plain<CreateInput>,
+    OptionalBody(input): OptionalBody<ConfigurationInput>,
 ) -> ApiResult<Created<Resource<ConfigurationAttributes>>> {
-    let asked = input.data.attributes;
+    let asked = input.attributes;
     let new = NewConfiguration {
         speculative: asked.speculative.unwrap_or(false),
         provisional: asked.provisional.unwrap_or(false),

@@ -1,39 +1,11 @@
-//! Objects of another type, and attributes that would have no effect.
+//! Attributes that would have no effect.
 
 use db::Db;
-use http::Method;
 use serde_json::json;
 
 use crate::testing::TestApp;
 
 testkit::both_databases! { crate::schema::MIGRATOR;
-    async fn an_object_of_another_type_is_refused_everywhere(db: Db) {
-        let app = TestApp::new(db);
-        let team = app.team().await;
-        let (organization, workspace) = (&team.environment.name, &team.workspace.id);
-        for (method, path) in [
-            (Method::POST, "organizations".to_owned()),
-            (Method::PATCH, format!("organizations/{organization}")),
-            (Method::POST, format!("organizations/{organization}/projects")),
-            (Method::POST, format!("organizations/{organization}/workspaces")),
-            (Method::POST, format!("organizations/{organization}/agent-pools")),
-            (Method::PATCH, format!("workspaces/{workspace}")),
-            (Method::POST, format!("workspaces/{workspace}/vars")),
-            (Method::POST, "vars".to_owned()),
-            (Method::POST, "runs".to_owned()),
-            (Method::POST, format!("users/{}/authentication-tokens", team.admin.id)),
-        ] {
-            let refused = app
-                .call(method.clone(), format!("/api/v2/{path}"))
-                .by(&team.admin)
-                .attributes("bananas", json!({}))
-                .await
-                .expect(422);
-            assert_eq!(refused.code(), "request.wrong-type", "{method} {path}");
-            assert_eq!(refused.pointer(), "/data/type", "{method} {path}");
-        }
-    }
-
     async fn what_would_have_no_effect_is_refused_by_name(db: Db) {
         let app = TestApp::new(db);
         let team = app.team().await;
