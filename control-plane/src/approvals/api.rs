@@ -61,7 +61,6 @@ async fn create_in_environment(
     Path(organization): Path<String>,
     Body(input): Body<RuleInput>,
 ) -> ApiResult<Created<Resource<RuleAttributes>>> {
-    input.expect_type("approval-rules")?;
     let new = new_rule(&input)?;
     let scope = Scope::Environment(&organization);
     let made = service::create(&app, &ctx, scope, new).await?;
@@ -91,7 +90,6 @@ async fn create_in_workspace(
     Path(workspace): Path<String>,
     Body(input): Body<RuleInput>,
 ) -> ApiResult<Created<Resource<RuleAttributes>>> {
-    input.expect_type("approval-rules")?;
     let new = new_rule(&input)?;
     let id = workspace_id(&workspace)?;
     let made = service::create(&app, &ctx, Scope::Workspace(&id), new).await?;
@@ -117,7 +115,6 @@ async fn update(
     Path(id): Path<String>,
     Body(input): Body<RuleInput>,
 ) -> ApiResult<One> {
-    input.expect_type("approval-rules")?;
     let change = change(&input)?;
     let changed = service::update(&app, &ctx, &rule_id(&id)?, change).await?;
     Ok(Document::of(resource(&changed)))

@@ -8,6 +8,7 @@ use utoipa::ToSchema;
 use super::error::ApprovalError;
 use super::model::{ApprovalRule, NewRule, RuleChange};
 use crate::clock::Timestamp;
+use crate::http::attributes::{Attributes, Words};
 use crate::http::jsonapi::{InputData, Resource, zulu};
 
 /// Attributes of type `approval-rules`.
@@ -60,6 +61,11 @@ pub(super) struct RuleInput {
     pub count: Option<i64>,
     /// `all` unless given.
     pub applies_to: Option<String>,
+}
+
+impl Attributes for RuleInput {
+    const TYPES: &'static [&'static str] = &["approval-rules"];
+    const RELATIONS: Words = &[("team", &["teams"])];
 }
 
 fn applies_to(input: &RuleInput) -> Result<Option<AppliesTo>, ApprovalError> {

@@ -7,16 +7,23 @@
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use super::jsonapi::{InputData, InputLinkage};
 use crate::problem::{Kind, Problem};
+
+/// Names, each with words.
+pub type Words = &'static [(&'static str, &'static [&'static str])];
 
 /// The attributes of an object in a request.
 pub trait Attributes: DeserializeOwned + Default {
     /// The types that the object may have; errors name the first. None or an empty one passes:
     /// clients send those.
     const TYPES: &'static [&'static str];
+    /// What the relationships that are looked at may point to, by their names; as for `TYPES`.
+    const RELATIONS: Words = &[];
     /// Attributes that clients of this API know and that would have no effect here, each with the
-    /// words that ask for what is so anyway. Nothing is asked for by `null`, `false`, and what is empty.
-    const WITHOUT_EFFECT: &'static [(&'static str, &'static [&'static str])] = &[];
+    /// words that ask for what is so anyway. Nothing is asked for by `null`, `false`, and what is
+    /// empty; where `true` is one of the words, by that and not by `false`.
+    const WITHOUT_EFFECT: Words = &[];
     /// Attributes that clients send along with everything, and that can't mislead anybody.
     const IGNORED: &'static [&'static str] = &[];
 }
@@ -24,7 +31,7 @@ pub trait Attributes: DeserializeOwned + Default {
 /// Why an object is not taken.
 #[derive(Debug, thiserror::Error)]
 pub enum BodyError {
-    #[error("the object's type must be {expected:?}, not {got:?}")]
+    #[error("the type at {pointer} must be {expected:?}, not {got:?}; correct it, or leave it out")]
     WrongType {
         expected: &'static str,
         got: String,
@@ -65,19 +72,50 @@ impl Problem for BodyError {
 /// # Errors
 /// [`BodyError::WrongType`], naming both types.
 pub fn check_type(
-    types: &'static [&'static str],
+    types: &[&'static str],
     kind: Option<&str>,
     object: &str,
 ) -> Result<(), BodyError> {
-    match kind {
-        None | Some("") => Ok(()),
-        Some(kind) if types.contains(&kind) => Ok(()),
-        Some(kind) => Err(BodyError::WrongType {
-            expected: types.first().copied().unwrap_or_default(),
-            got: kind.to_owned(),
-            pointer: format!("{object}/type"),
-        }),
+    check_type_at(types, kind.unwrap_or_default(), &format!("{object}/type"))
+}
+
+/// [`check_type`], of a type that stands at `pointer`.
+///
+/// # Errors
+/// [`BodyError::WrongType`], naming both types.
+pub fn check_type_at(types: &[&'static str], kind: &str, pointer: &str) -> Result<(), BodyError> {
+    if kind.is_empty() || types.contains(&kind) {
+        return Ok(());
     }
+    Err(BodyError::WrongType {
+        expected: types.first().copied().unwrap_or_default(),
+        got: kind.to_owned(),
+        pointer: pointer.to_owned(),
+    })
+}
+
+/// Refuses an object of another type, and relationships to what they can't be with.
+///
+/// # Errors
+/// [`BodyError::WrongType`], naming both types.
+pub(super) fn check_types<A: Attributes>(
+    data: &InputData<A>,
+    object: &str,
+) -> Result<(), BodyError> {
+    check_type(A::TYPES, data.kind.as_deref(), object)?;
+    for (name, types) in A::RELATIONS {
+        let place = format!("{object}/relationships/{name}/data");
+        match data.relationships.get(*name).map(|it| &it.data) {
+            Some(InputLinkage::One(one)) => check_type(types, Some(&one.kind), &place)?,
+            Some(InputLinkage::Many(many)) => {
+                for (at, one) in many.iter().enumerate() {
+                    check_type(types, Some(&one.kind), &format!("{place}/{at}"))?;
+                }
+            }
+            Some(InputLinkage::Null) | None => {}
+        }
+    }
+    Ok(())
 }
 
 /// A place in a document, from its root.
@@ -126,7 +164,7 @@ pub(super) fn check_ignored<A: Attributes>(
 fn asks_for_nothing(value: &Value, words: &[&str]) -> bool {
     match value {
         Value::Null => true,
-        Value::Bool(on) => !on,
+        Value::Bool(on) => *on == words.contains(&"true"),
         Value::Number(_) => false,
         Value::String(text) => text.is_empty() || words.contains(&text.as_str()),
         Value::Array(list) => list.is_empty(),
@@ -142,7 +180,11 @@ fn value_at<'v>(document: &'v Value, path: &Path) -> Option<&'v Value> {
     })
 }
 
-fn pointer(path: &Path) -> String {
+/// The JSON pointer of a place; `/` for the document itself.
+pub(super) fn pointer(path: &Path) -> String {
+    if path.is_empty() {
+        return "/".to_owned();
+    }
     path.iter()
         .map(|step| format!("/{}", step.replace('~', "~0").replace('/', "~1")))
         .collect()

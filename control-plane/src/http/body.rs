@@ -4,7 +4,9 @@ use axum::body::Bytes;
 use axum::extract::{FromRequest, Request};
 use serde::de::DeserializeOwned;
 
-use super::attributes::{Attributes, Path, check_ignored, check_type, path_of};
+use super::attributes::{
+    Attributes, Path, check_ignored, check_type, check_types, path_of, pointer,
+};
 use super::error::ApiError;
 use super::jsonapi::{Input, InputData, Inputs};
 use crate::problem::Kind;
@@ -34,13 +36,8 @@ fn parse_noting<T: DeserializeOwned>(
     let parsed = serde_ignored::deserialize(tracked, |path| read_over(path_of(&path)));
     parsed.map_err(|error| {
         if error.is_data() {
-            let path = track.path().to_string();
-            let pointer = if path == "." {
-                "/".to_owned()
-            } else {
-                format!("/{}", path.replace('.', "/"))
-            };
-            ApiError::new(Kind::Invalid, "request.invalid-field", error.to_string()).at(pointer)
+            let place = pointer(&path_of_error(&track.path()));
+            ApiError::new(Kind::Invalid, "request.invalid-field", error.to_string()).at(place)
         } else {
             ApiError::new(
                 Kind::Malformed,
@@ -49,6 +46,17 @@ fn parse_noting<T: DeserializeOwned>(
             )
         }
     })
+}
+
+/// Where in a document an error was found.
+fn path_of_error(found: &serde_path_to_error::Path) -> Path {
+    use serde_path_to_error::Segment;
+    let steps = found.iter().filter_map(|step| match step {
+        Segment::Seq { index } => Some(index.to_string()),
+        Segment::Map { key } => Some(key.clone()),
+        Segment::Enum { .. } | Segment::Unknown => None,
+    });
+    steps.collect()
 }
 
 /// What of an object is looked at before anything else: attributes of another type would be
@@ -76,7 +84,10 @@ fn parse_checked<T: DeserializeOwned, A: Attributes>(
 ) -> Result<T, ApiError> {
     let mut ignored = Vec::new();
     let parsed = parse_noting(bytes, |path| ignored.push(path))?;
-    ignored.retain(|path| attributes == 0 || path[attributes - 1] == "attributes");
+    ignored.retain(|path| match attributes.checked_sub(1) {
+        Some(at) => path.get(at).is_some_and(|step| step == "attributes"),
+        None => true,
+    });
     if !ignored.is_empty() {
         check_ignored::<A>(&parse_json(bytes)?, &ignored, attributes)?;
     }
@@ -87,7 +98,9 @@ fn parse_one<A: Attributes>(bytes: &[u8]) -> Result<InputData<A>, ApiError> {
     if let Some(object) = peek::<Typed>(bytes) {
         check_type(A::TYPES, object.kind.as_deref(), "/data")?;
     }
-    parse_checked::<Input<A>, A>(bytes, 2).map(|input| input.data)
+    let data = parse_checked::<Input<A>, A>(bytes, 2)?.data;
+    check_types(&data, "/data")?;
+    Ok(data)
 }
 
 fn parse_many<A: Attributes>(bytes: &[u8]) -> Result<Vec<InputData<A>>, ApiError> {
@@ -97,7 +110,11 @@ fn parse_many<A: Attributes>(bytes: &[u8]) -> Result<Vec<InputData<A>>, ApiError
     for (at, object) in peek::<Vec<Typed>>(bytes).iter().flatten().enumerate() {
         check_type(A::TYPES, object.kind.as_deref(), &format!("/data/{at}"))?;
     }
-    parse_checked::<Inputs<A>, A>(bytes, 3).map(|input| input.data)
+    let list = parse_checked::<Inputs<A>, A>(bytes, 3)?.data;
+    for (at, data) in list.iter().enumerate() {
+        check_types(data, &format!("/data/{at}"))?;
+    }
+    Ok(list)
 }
 
 fn parse_optional<A: Attributes>(bytes: &[u8]) -> Result<InputData<A>, ApiError> {
@@ -179,22 +196,9 @@ impl<A: Attributes, S: Send + Sync> FromRequest<S> for ListBody<A> {
     }
 }
 
-/// A bare JSON body, or nothing at all: what the CLI sends to action endpoints.
-pub struct Plain<T>(pub T);
-
-impl<T: DeserializeOwned + Default, S: Send + Sync> FromRequest<S> for Plain<T> {
-    type Rejection = ApiError;
-    async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
-        let bytes = read(request, state).await?;
-        if is_blank(&bytes) {
-            return Ok(Self(T::default()));
-        }
-        parse_json(&bytes).map(Self)
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::attributes::Words;
     use super::*;
 
     #[derive(Debug, Default, serde::Deserialize)]
@@ -212,9 +216,13 @@ mod tests {
 
     impl Attributes for Named {
         const TYPES: &'static [&'static str] = &["things", "old-things"];
-        const WITHOUT_EFFECT: &'static [(&'static str, &'static [&'static str])] =
-            &[("mode", &["remote"]), ("sources", &[])];
+        const WITHOUT_EFFECT: Words = &[
+            ("mode", &["remote"]),
+            ("sources", &[]),
+            ("shown", &["true"]),
+        ];
         const IGNORED: &'static [&'static str] = &["chatter"];
+        const RELATIONS: Words = &[("home", &["places", "old-places"])];
     }
 
     fn refusal(attributes: &str) -> (String, &'static str) {
@@ -227,6 +235,26 @@ mod tests {
     fn taken(attributes: &str) -> Named {
         let text = format!(r#"{{"data":{{"attributes":{attributes},"links":{{"a":1}}}}}}"#);
         parse_one::<Named>(text.as_bytes()).unwrap().attributes
+    }
+
+    #[test]
+    fn what_stands_beside_the_object_is_read_over() {
+        let text = br#"{"meta":{"a":1},"data":{"name":1,"meta":{"attributes":1}},"jsonapi":{}}"#;
+        parse_one::<Named>(text).unwrap();
+        parse_many::<Named>(br#"{"meta":{},"data":[{"links":{}}]}"#).unwrap();
+    }
+
+    #[test]
+    fn a_list_is_no_object() {
+        for text in [
+            r#"{"data":[]}"#,
+            r#"{"data":["things"]}"#,
+            r#"{"data":{"attributes":["a"]}}"#,
+        ] {
+            let error = parse_one::<Named>(text.as_bytes()).unwrap_err();
+            assert_eq!(error.code, "request.invalid-field", "{text}");
+        }
+        parse_many::<Named>(br#"{"data":[["bananas","a"]]}"#).unwrap_err();
     }
 
     #[test]
@@ -250,6 +278,42 @@ mod tests {
         let text = br#"{"data":[{"type":"things"},{"type":"bananas"}]}"#;
         let error = parse_many::<Named>(text).unwrap_err();
         assert_eq!(error.pointer.as_deref(), Some("/data/1/type"));
+        let text = br#"{"data":[{},{"attributes":{"name":3}}]}"#;
+        let error = parse_many::<Named>(text).unwrap_err();
+        assert_eq!(error.pointer.as_deref(), Some("/data/1/attributes/name"));
+    }
+
+    #[test]
+    fn a_relationship_to_another_type_is_refused() {
+        let read = |data: &str| {
+            let text = format!(r#"{{"data":{{"relationships":{{"home":{{"data":{data}}}}}}}}}"#);
+            parse_one::<Named>(text.as_bytes())
+        };
+        for (data, pointer) in [
+            (r#"{"type":"bananas","id":"a"}"#, "type"),
+            (
+                r#"[{"type":"places","id":"a"},{"type":"bananas","id":"b"}]"#,
+                "1/type",
+            ),
+        ] {
+            let error = read(data).unwrap_err();
+            let place = format!("/data/relationships/home/data/{pointer}");
+            assert_eq!(error.pointer, Some(place));
+            assert!(
+                error.detail.contains("\"places\", not \"bananas\""),
+                "{}",
+                error.detail
+            );
+        }
+        for data in [
+            "null",
+            "[]",
+            r#"{"id":"a"}"#,
+            r#"{"type":"","id":"a"}"#,
+            r#"{"type":"old-places","id":"a"}"#,
+        ] {
+            read(data).unwrap();
+        }
     }
 
     #[test]
@@ -264,6 +328,13 @@ mod tests {
                 ("/data/attributes/mode".to_owned(), "request.without-effect")
             );
         }
+        assert_eq!(
+            refusal(r#"{"shown":false}"#),
+            (
+                "/data/attributes/shown".to_owned(),
+                "request.without-effect"
+            )
+        );
         let unknown = "request.unknown-attribute";
         assert_eq!(
             refusal(r#"{"nmae":""}"#),
@@ -287,7 +358,11 @@ mod tests {
         );
         assert_eq!(taken.name, "a");
         assert!(taken.inner.is_some());
-        for text in [r#"{"mode":null}"#, r#"{"mode":{"a":false,"b":""}}"#] {
+        for text in [
+            r#"{"mode":null}"#,
+            r#"{"mode":{"a":false,"b":""}}"#,
+            r#"{"shown":true}"#,
+        ] {
             self::taken(text);
         }
     }

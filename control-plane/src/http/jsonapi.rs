@@ -4,10 +4,14 @@
 //! every node, plain bodies under the JSON:API content type, `null` apart from absent.
 
 use std::collections::BTreeMap;
+use std::fmt;
+use std::marker::PhantomData;
 
 use axum::Json;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::ToSchema;
 
@@ -168,6 +172,7 @@ impl<T: Serialize> IntoResponse for Created<T> {
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(bound(deserialize = "A: Deserialize<'de> + Default"))]
 pub struct Input<A> {
+    #[serde(deserialize_with = "object")]
     pub data: InputData<A>,
 }
 
@@ -187,7 +192,7 @@ pub struct InputData<A> {
     #[serde(default)]
     pub id: Option<String>,
     /// Clients leave it out when there is nothing to say.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "object")]
     pub attributes: A,
     #[serde(default)]
     #[schema(value_type = BTreeMap<String, Object>)]
@@ -221,6 +226,11 @@ pub struct InputIdentifier {
 }
 
 impl<A> InputData<A> {
+    /// Its id; empty if there is none.
+    pub fn id(&self) -> &str {
+        self.id.as_deref().unwrap_or_default()
+    }
+
     /// The id a to-one relationship points to.
     pub fn related_id(&self, name: &str) -> Option<&str> {
         match &self.relationships.get(name)?.data {
@@ -245,6 +255,27 @@ impl<A> InputData<A> {
             Some(InputLinkage::Null) | None => &[],
         }
     }
+}
+
+/// Reads an object, and no list: what is derived takes a list for the members in their order.
+fn object<'de, D, T>(deserializer: D) -> Result<T, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de>,
+{
+    struct Object<T>(PhantomData<T>);
+    impl<'de, T: Deserialize<'de>> Visitor<'de> for Object<T> {
+        type Value = T;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("an object")
+        }
+
+        fn visit_map<M: MapAccess<'de>>(self, map: M) -> Result<T, M::Error> {
+            T::deserialize(MapAccessDeserializer::new(map))
+        }
+    }
+    deserializer.deserialize_map(Object(PhantomData))
 }
 
 /// Tells `null` (clear it) from absent (leave it): `Option<Option<T>>` with

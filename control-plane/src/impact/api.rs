@@ -62,7 +62,6 @@ async fn create(
     Path(id): Path<String>,
     Body(input): Body<NoAttributes>,
 ) -> ApiResult<Created<Resource<AnalysisAttributes>>> {
-    input.expect_type("impact-analyses")?;
     let revision = input.related_id("revision");
     let made = service::start(&app, &ctx, &group_id(&id)?, revision).await?;
     Ok(Created(Document::of(analysis(&made))))

@@ -7,11 +7,17 @@ use utoipa::ToSchema;
 
 use super::model::{Analysis, Field, InScope, Said};
 use crate::clock::Timestamp;
+use crate::http::attributes::{Attributes, Words};
 use crate::http::jsonapi::{Resource, zulu};
 
 /// An analysis is asked for by its relationships alone.
 #[derive(Debug, Default, Deserialize, ToSchema)]
 pub(super) struct NoAttributes {}
+
+impl Attributes for NoAttributes {
+    const TYPES: &'static [&'static str] = &["impact-analyses"];
+    const RELATIONS: Words = &[("revision", &["policy-revisions", "policy-set-versions"])];
+}
 
 /// Attributes of type `impact-analyses`.
 #[derive(Debug, Serialize, ToSchema)]

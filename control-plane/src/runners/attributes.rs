@@ -11,7 +11,7 @@ use super::demands::{Demands, SandboxLevel};
 use super::error::RunnerError;
 use super::model::{Agent, JoinTokenRow, Pool};
 use crate::clock::Timestamp;
-use crate::http::attributes::Attributes;
+use crate::http::attributes::{Attributes, Words};
 use crate::http::jsonapi::{InputData, Resource, zulu};
 
 /// Attributes of type `agent-pools`.
@@ -64,8 +64,6 @@ pub(super) fn pool(pool: &Pool, workspaces: &[WorkspaceId]) -> Resource<PoolAttr
 #[serde(rename_all = "kebab-case", default)]
 pub(super) struct PoolInput {
     pub name: Option<String>,
-    /// Only `true`: every environment of the account may use each pool.
-    pub organization_scoped: Option<bool>,
     /// `none`, `basic` or `strong`.
     pub minimum_sandbox: Option<String>,
     pub refuse_reachable_metadata: Option<bool>,
@@ -73,6 +71,13 @@ pub(super) struct PoolInput {
 
 impl Attributes for PoolInput {
     const TYPES: &'static [&'static str] = &["agent-pools"];
+    const RELATIONS: Words = &[
+        ("allowed-projects", &["projects"]),
+        ("allowed-workspaces", &["workspaces"]),
+        ("excluded-workspaces", &["workspaces"]),
+    ];
+    // Every environment of the account may use each pool.
+    const WITHOUT_EFFECT: Words = &[("organization-scoped", &["true"])];
 }
 
 impl PoolInput {
@@ -100,9 +105,6 @@ impl PoolInput {
 pub(super) fn check_supported(input: &InputData<PoolInput>) -> Result<(), RunnerError> {
     const REASON: &str = "every environment and workspace of the account may use each pool in this \
         version, so this is not accepted; leave it out";
-    if input.attributes.organization_scoped == Some(false) {
-        return Err(RunnerError::invalid("organization-scoped", REASON));
-    }
     let named = [
         "allowed-workspaces",
         "allowed-projects",

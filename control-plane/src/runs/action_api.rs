@@ -13,8 +13,10 @@ use super::actions::{self, Action};
 use super::api::run_id;
 use crate::app::App;
 use crate::context::Context;
-use crate::http::body::Plain;
+use crate::http::attributes::Attributes;
+use crate::http::body::OptionalBody;
 use crate::http::error::ApiResult;
+use crate::http::jsonapi::InputData;
 
 pub(super) fn routes() -> OpenApiRouter<Arc<App>> {
     OpenApiRouter::new()
@@ -33,14 +35,19 @@ struct ActionInput {
     comment: Option<String>,
 }
 
+impl Attributes for ActionInput {
+    const TYPES: &'static [&'static str] = &["runs"];
+}
+
 async fn act(
     app: &App,
     ctx: &Context,
     id: &str,
     action: Action,
-    input: &ActionInput,
+    input: &InputData<ActionInput>,
 ) -> ApiResult<StatusCode> {
-    actions::act(app, ctx, &run_id(id)?, action, input.comment.as_deref()).await?;
+    let comment = input.attributes.comment.as_deref();
+    actions::act(app, ctx, &run_id(id)?, action, comment).await?;
     Ok(StatusCode::ACCEPTED)
 }
 
@@ -52,7 +59,7 @@ async fn apply(
     State(app): State<Arc<App>>,
     ctx: Context,
     Path(id): Path<String>,
-    Plain(input): Plain<ActionInput>,
+    OptionalBody(input): OptionalBody<ActionInput>,
 ) -> ApiResult<StatusCode> {
     act(&app, &ctx, &id, Action::Apply, &input).await
 }
@@ -65,7 +72,7 @@ async fn discard(
     State(app): State<Arc<App>>,
     ctx: Context,
     Path(id): Path<String>,
-    Plain(input): Plain<ActionInput>,
+    OptionalBody(input): OptionalBody<ActionInput>,
 ) -> ApiResult<StatusCode> {
     act(&app, &ctx, &id, Action::Discard, &input).await
 }
@@ -78,7 +85,7 @@ async fn cancel(
     State(app): State<Arc<App>>,
     ctx: Context,
     Path(id): Path<String>,
-    Plain(input): Plain<ActionInput>,
+    OptionalBody(input): OptionalBody<ActionInput>,
 ) -> ApiResult<StatusCode> {
     act(&app, &ctx, &id, Action::Cancel, &input).await
 }
@@ -91,7 +98,7 @@ async fn force_cancel(
     State(app): State<Arc<App>>,
     ctx: Context,
     Path(id): Path<String>,
-    Plain(input): Plain<ActionInput>,
+    OptionalBody(input): OptionalBody<ActionInput>,
 ) -> ApiResult<StatusCode> {
     act(&app, &ctx, &id, Action::ForceCancel, &input).await
 }
@@ -117,7 +124,7 @@ async fn resolve(
     State(app): State<Arc<App>>,
     ctx: Context,
     Path(id): Path<String>,
-    Plain(input): Plain<ActionInput>,
+    OptionalBody(input): OptionalBody<ActionInput>,
 ) -> ApiResult<StatusCode> {
     act(&app, &ctx, &id, Action::Resolve, &input).await
 }

@@ -13,6 +13,7 @@ use utoipa_axum::routes;
 
 use super::attributes::{RunAttributes, resource};
 use super::create::{self as creation, NewRun};
+use super::error::RunError;
 use super::model::{Run, RunEvent, RunFilter, RunVariable};
 use super::service;
 use super::{approval_service, phase_attributes, wait};
@@ -20,7 +21,7 @@ use crate::app::App;
 use crate::approvals;
 use crate::clock::Timestamp;
 use crate::context::Context;
-use crate::http::attributes::Attributes;
+use crate::http::attributes::{Attributes, Words};
 use crate::http::body::Body;
 use crate::http::error::{ApiError, ApiResult};
 use crate::http::jsonapi::{Created, Document, InputData, Resource, zulu};
@@ -90,7 +91,11 @@ pub struct RunInput {
 
 impl Attributes for RunInput {
     const TYPES: &'static [&'static str] = &["runs"];
-    const WITHOUT_EFFECT: &'static [(&'static str, &'static [&'static str])] = &[
+    const RELATIONS: Words = &[
+        ("configuration-version", &["configuration-versions"]),
+        ("workspace", &["workspaces"]),
+    ];
+    const WITHOUT_EFFECT: Words = &[
         ("comment", &[]),
         ("debugging-mode", &[]),
         ("invoke-action-addrs", &[]),

@@ -15,6 +15,7 @@ use crate::app::App;
 use crate::approvals::{Approval, Requirement, Standing};
 use crate::clock::Timestamp;
 use crate::context::Context;
+use crate::http::attributes::Attributes;
 use crate::http::body::Body;
 use crate::http::error::ApiResult;
 use crate::http::jsonapi::{Created, Document, Input, Resource, zulu};
@@ -74,6 +75,10 @@ struct ApprovalInput {
     comment: Option<String>,
 }
 
+impl Attributes for ApprovalInput {
+    const TYPES: &'static [&'static str] = &["run-approvals"];
+}
+
 /// Lists the approvals of a run, oldest first.
 #[utoipa::path(get, path = "/runs/{run_id}/approvals", tag = "approvals",
     params(("run_id" = String, Path)),
@@ -97,7 +102,6 @@ async fn approve(
     Path(id): Path<String>,
     Body(input): Body<ApprovalInput>,
 ) -> ApiResult<Created<Resource<ApprovalAttributes>>> {
-    input.expect_type("run-approvals")?;
     let comment = input.attributes.comment.unwrap_or_default();
     let made = service::approve(&app, &ctx, &run_id(&id)?, comment).await?;
     Ok(Created(Document::of(resource(&made))))

@@ -21,7 +21,7 @@ use super::read::{Download, Found, Reach};
 use super::{create, inline, output_api, outputs, promote, read, rollback, signed_api};
 use crate::app::App;
 use crate::context::Context;
-use crate::http::attributes::Attributes;
+use crate::http::attributes::{Attributes, Words};
 use crate::http::body::OptionalBody;
 use crate::http::error::{ApiError, ApiResult};
 use crate::http::jsonapi::{Document, Input, Resource};
@@ -127,6 +127,7 @@ struct RollBackInput {}
 
 impl Attributes for RollBackInput {
     const TYPES: &'static [&'static str] = &[inline::TYPE];
+    const RELATIONS: Words = &[("rollback-state-version", &[inline::TYPE])];
 }
 
 /// Makes an earlier state the current one again.

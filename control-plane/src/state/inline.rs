@@ -16,7 +16,7 @@ use super::create::NewState;
 use super::error::StateError;
 use crate::app::App;
 use crate::context::Tenant;
-use crate::http::attributes::{BodyError, check_type};
+use crate::http::attributes::{BodyError, check_type_at};
 use crate::objects::{self, ObjectError, Stored, pipe};
 
 /// The type of a state version on the wire.
@@ -135,7 +135,7 @@ fn parse<R: Read>(reader: &mut R, parts: &mpsc::Sender<Part>) -> Result<NewState
     let mut new = NewState::default();
     members(&mut json, "", |json, name| match name {
         "data" => members(json, "/data", |json, name| match name {
-            "type" => kind(json),
+            "type" => kind(json, TYPE, "/data/type"),
             "attributes" => members(json, "/data/attributes", |json, name| {
                 attribute(json, name, &mut new, parts)
             }),
@@ -207,18 +207,24 @@ fn attribute<R: Read>(
     Ok(())
 }
 
-fn kind<R: Read>(json: &mut Json<'_, R>) -> Result<(), ParseError> {
+/// Reads a type, which must be the one that is wanted.
+fn kind<R: Read>(
+    json: &mut Json<'_, R>,
+    wanted: &'static str,
+    pointer: &'static str,
+) -> Result<(), ParseError> {
     if json.peek()? == ValueType::Null {
         return Ok(json.next_null()?);
     }
-    let kind = text(json, "/data/type")?;
-    Ok(check_type(&[TYPE], Some(&kind), "/data")?)
+    let kind = text(json, pointer)?;
+    Ok(check_type_at(&[wanted], &kind, pointer)?)
 }
 
 fn run<R: Read>(json: &mut Json<'_, R>, new: &mut NewState) -> Result<(), ParseError> {
     const POINTER: &str = "/data/relationships/run";
     members(json, POINTER, |json, name| match name {
         "data" => members(json, POINTER, |json, name| match name {
+            "type" => kind(json, "runs", "/data/relationships/run/data/type"),
             "id" => {
                 let id = text(json, POINTER)?;
                 new.run = Some(
@@ -368,6 +374,8 @@ mod tests {
         assert_eq!(pointer_of(r#"{"data":[]}"#), "/data");
         assert_eq!(pointer_of(r#"{"data":{"type":"bananas"}}"#), "/data/type");
         assert_eq!(pointer_of(r#"{"data":{"type":1}}"#), "/data/type");
+        let run = r#"{"data":{"relationships":{"run":{"data":{"type":"plans","id":"run-1"}}}}}"#;
+        assert_eq!(pointer_of(run), "/data/relationships/run/data/type");
     }
 
     #[test]

@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 use super::model::{Environment, Project};
 use crate::clock::Timestamp;
 use crate::context::Context;
-use crate::http::attributes::Attributes;
+use crate::http::attributes::{Attributes, Words};
 use crate::http::jsonapi::{Resource, nullable, zulu};
 use crate::iam::{Target, authorize};
 
@@ -215,9 +215,8 @@ pub struct EnvironmentInput {
 
 impl Attributes for EnvironmentInput {
     const TYPES: &'static [&'static str] = &["organizations"];
-    const WITHOUT_EFFECT: &'static [(&'static str, &'static [&'static str])] = &[
+    const WITHOUT_EFFECT: Words = &[
         ("assessments-enforced", &[]),
-        ("aggregated-commit-status-enabled", &[]),
         ("allow-force-delete-workspaces", &[]),
         ("collaborator-auth-policy", &["password"]),
         ("cost-estimation-enabled", &[]),
@@ -236,10 +235,14 @@ impl Attributes for EnvironmentInput {
         ("session-timeout", &[]),
         ("stacks-default-execution-mode", &["remote"]),
         ("stacks-enabled", &[]),
-        ("user-tokens-enabled", &[]),
+        ("user-tokens-enabled", &["true"]),
     ];
-    // `true` is what clients send unless told otherwise, and what there is: one plan per commit.
-    const IGNORED: &'static [&'static str] = &["speculative-plan-management-enabled"];
+    // Clients send `true` unless told otherwise. Both are about plans for commits, which there are
+    // none of, so neither value says anything.
+    const IGNORED: &'static [&'static str] = &[
+        "aggregated-commit-status-enabled",
+        "speculative-plan-management-enabled",
+    ];
 }
 
 /// What a create or update of a project may carry.
@@ -252,10 +255,11 @@ pub struct ProjectInput {
 
 impl Attributes for ProjectInput {
     const TYPES: &'static [&'static str] = &["projects"];
-    const WITHOUT_EFFECT: &'static [(&'static str, &'static [&'static str])] = &[
+    const WITHOUT_EFFECT: Words = &[
         ("auto-destroy-activity-duration", &[]),
         ("default-execution-mode", &["remote"]),
-        ("setting-overwrites", &[]),
         ("stacks-default-execution-mode", &["remote"]),
     ];
+    // Which of the modes are the project's own: there is one for all.
+    const IGNORED: &'static [&'static str] = &["setting-overwrites"];
 }

@@ -364,6 +364,7 @@ const POLICY_IDS: &[&str] = &[
     "policy_id",
     "parameter_id",
     "data_document_id",
+    "impact_analysis_id",
 ];
 
 /// Parameters that [`limits`] fills in.

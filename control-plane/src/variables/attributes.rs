@@ -9,7 +9,7 @@ use super::error::VariableError;
 use super::model::Variable;
 use super::service::{NewVariable, VariableChange};
 use crate::clock::Timestamp;
-use crate::http::attributes::Attributes;
+use crate::http::attributes::{Attributes, Words};
 use crate::http::jsonapi::{Resource, nullable, zulu};
 
 /// Attributes of type `vars`.
@@ -74,6 +74,10 @@ pub(super) struct VariableInput {
 
 impl Attributes for VariableInput {
     const TYPES: &'static [&'static str] = &["vars"];
+    const RELATIONS: Words = &[
+        ("configurable", &["workspaces"]),
+        ("workspace", &["workspaces"]),
+    ];
 }
 
 fn category(text: &str) -> Result<VariableCategory, VariableError> {

@@ -13,7 +13,7 @@ use super::settings::SettingsChange;
 use super::tags::TagBinding;
 use crate::clock::Timestamp;
 use crate::context::Context;
-use crate::http::attributes::Attributes;
+use crate::http::attributes::{Attributes, Words};
 use crate::http::jsonapi::{nullable, zulu};
 
 /// The mode of a workspace whose runs are executed on a pool of its own choice.
@@ -222,7 +222,13 @@ pub struct WorkspaceInput {
 
 impl Attributes for WorkspaceInput {
     const TYPES: &'static [&'static str] = &["workspaces"];
-    const WITHOUT_EFFECT: &'static [(&'static str, &'static [&'static str])] = &[
+    const RELATIONS: Words = &[
+        ("agent-pool", &["agent-pools"]),
+        ("project", &["projects"]),
+        ("tag-bindings", &["tag-bindings"]),
+        ("tags", &["tags"]),
+    ];
+    const WITHOUT_EFFECT: Words = &[
         ("assessments-enabled", &[]),
         ("auto-apply-run-trigger", &[]),
         ("auto-destroy-activity-duration", &[]),

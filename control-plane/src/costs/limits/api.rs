@@ -69,7 +69,6 @@ async fn create_on_environment(
     Path(name): Path<String>,
     Body(input): Body<LimitInput>,
 ) -> ApiResult<Created<Resource<LimitAttributes>>> {
-    input.expect_type("cost-limits")?;
     let new = input.attributes.into_new()?;
     let made = service::create(&app, &ctx, &Place::Environment(name), new).await?;
     Ok(Created(Document::of(resource(&made))))
@@ -98,7 +97,6 @@ async fn create_on_workspace(
     Path(id): Path<String>,
     Body(input): Body<LimitInput>,
 ) -> ApiResult<Created<Resource<LimitAttributes>>> {
-    input.expect_type("cost-limits")?;
     let new = input.attributes.into_new()?;
     let place = Place::Workspace(workspace_id(&id)?);
     let made = service::create(&app, &ctx, &place, new).await?;
@@ -124,7 +122,6 @@ async fn update(
     Path(id): Path<String>,
     Body(input): Body<LimitInput>,
 ) -> ApiResult<One> {
-    input.expect_type("cost-limits")?;
     let change = input.attributes.into_change()?;
     let changed = service::update(&app, &ctx, &limit_id(&id)?, change).await?;
     Ok(Document::of(resource(&changed)))

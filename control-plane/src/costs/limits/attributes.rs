@@ -7,6 +7,7 @@ use utoipa::ToSchema;
 use super::model::{CostLimit, LimitChange, NewLimit};
 use crate::clock::Timestamp;
 use crate::costs::CostError;
+use crate::http::attributes::Attributes;
 use crate::http::jsonapi::{Resource, nullable, zulu};
 
 /// Attributes of type `cost-limits`. Money is decimal text, USD a month.
@@ -65,6 +66,10 @@ pub(super) struct LimitInput {
     #[serde(default, deserialize_with = "nullable")]
     #[schema(value_type = Option<String>)]
     pub message: Option<Option<String>>,
+}
+
+impl Attributes for LimitInput {
+    const TYPES: &'static [&'static str] = &["cost-limits"];
 }
 
 fn action(text: &str) -> Result<LimitAction, CostError> {

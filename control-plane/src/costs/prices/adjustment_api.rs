@@ -53,7 +53,6 @@ async fn create(
     ctx: Context,
     Body(input): Body<AdjustmentInput>,
 ) -> ApiResult<Created<Resource<AdjustmentAttributes>>> {
-    input.expect_type("cost-adjustments")?;
     let made = service::create(&app, &ctx, input.attributes.into_new()?).await?;
     Ok(Created(Document::of(resource(&made))))
 }
@@ -77,7 +76,6 @@ async fn update(
     Path(id): Path<String>,
     Body(input): Body<AdjustmentInput>,
 ) -> ApiResult<One> {
-    input.expect_type("cost-adjustments")?;
     let change = input.attributes.into_change()?;
     let changed = service::update(&app, &ctx, &adjustment_id(&id)?, change).await?;
     Ok(Document::of(resource(&changed)))

@@ -7,6 +7,7 @@ use utoipa::ToSchema;
 use super::model::{Adjustment, AdjustmentChange, NewAdjustment};
 use crate::clock::Timestamp;
 use crate::costs::CostError;
+use crate::http::attributes::Attributes;
 use crate::http::jsonapi::{Resource, nullable, zulu};
 
 /// Attributes of type `cost-adjustments`.
@@ -56,6 +57,10 @@ pub(super) struct AdjustmentInput {
     #[serde(default, deserialize_with = "nullable")]
     #[schema(value_type = Option<String>)]
     pub description: Option<Option<String>>,
+}
+
+impl Attributes for AdjustmentInput {
+    const TYPES: &'static [&'static str] = &["cost-adjustments"];
 }
 
 impl AdjustmentInput {

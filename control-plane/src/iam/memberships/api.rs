@@ -69,7 +69,6 @@ async fn create(
     Path(organization): Path<String>,
     Body(input): Body<MembershipInput>,
 ) -> ApiResult<Created<Resource<MembershipAttributes>>> {
-    input.expect_type("organization-memberships")?;
     let new = new_member(input)?;
     let (found, member, password) = service::create(&app, &ctx, &organization, new).await?;
     let made = resource(&ctx, &member, Some(&found.name), password.as_ref());

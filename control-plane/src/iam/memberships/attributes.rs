@@ -11,6 +11,7 @@ use utoipa::ToSchema;
 use super::service::NewMember;
 use crate::clock::Timestamp;
 use crate::context::Context;
+use crate::http::attributes::{Attributes, Words};
 use crate::http::jsonapi::{InputData, Resource, zulu};
 use crate::iam::model::Member;
 use crate::iam::{IamError, Target, authorize};
@@ -75,6 +76,11 @@ pub(super) struct MembershipInput {
     /// One is made up, and shown once, unless given.
     #[schema(value_type = Option<String>)]
     pub password: Option<Secret>,
+}
+
+impl Attributes for MembershipInput {
+    const TYPES: &'static [&'static str] = &["organization-memberships"];
+    const RELATIONS: Words = &[("teams", &["teams"])];
 }
 
 /// # Errors

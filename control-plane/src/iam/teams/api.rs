@@ -5,20 +5,18 @@ use std::sync::Arc;
 use axum::extract::{Path, State};
 use domain::ids::TeamId;
 use http::StatusCode;
-use serde::Deserialize;
-use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::attributes::{TeamAttributes, TeamInput, resource};
+use super::attributes::{TeamAttributes, TeamInput, UserEntry, resource};
 use super::model::{Team, TeamChange};
 use super::service::{self, MemberChange, Members};
 use super::store::Filter;
 use crate::app::App;
 use crate::context::Context;
-use crate::http::body::{Body, Plain};
+use crate::http::body::{Body, ListBody};
 use crate::http::error::{ApiError, ApiResult};
-use crate::http::jsonapi::{Document, Identifier, Input, Resource};
+use crate::http::jsonapi::{Document, Input, InputData, Inputs, Resource};
 use crate::http::page::{Page, Pagination};
 use crate::http::query::Query;
 use crate::iam::attributes::user;
@@ -93,8 +91,6 @@ async fn create(
     Path(organization): Path<String>,
     Body(input): Body<TeamInput>,
 ) -> ApiResult<One> {
-    input.expect_type("teams")?;
-    input.attributes.check_supported()?;
     let name = input.attributes.name.unwrap_or_default();
     let description = input.attributes.description.flatten().unwrap_or_default();
     let team = service::create(&app, &ctx, &organization, name, description).await?;
@@ -126,8 +122,6 @@ async fn update(
     Path(id): Path<String>,
     Body(input): Body<TeamInput>,
 ) -> ApiResult<One> {
-    input.expect_type("teams")?;
-    input.attributes.check_supported()?;
     let change = TeamChange {
         name: input.attributes.name,
         description: input.attributes.description.map(Option::unwrap_or_default),
@@ -148,45 +142,40 @@ async fn delete(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Users, by their name or their id.
-#[derive(Debug, Default, Deserialize, ToSchema)]
-#[serde(default)]
-struct UserList {
-    data: Vec<Identifier>,
-}
-
 async fn change_members(
     app: &App,
     ctx: &Context,
     id: &str,
     change: MemberChange,
-    list: &UserList,
+    list: &[InputData<UserEntry>],
 ) -> ApiResult<StatusCode> {
-    let names: Vec<_> = list.data.iter().map(|it| it.id.as_str()).collect();
+    let names: Vec<_> = list.iter().map(InputData::id).collect();
     service::change_members(app, ctx, &team_id(id)?, change, &names).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
 /// Puts users into a team. Their ids are their names.
 #[utoipa::path(post, path = "/teams/{team_id}/relationships/users", tag = "teams",
-    params(("team_id" = String, Path)), request_body = UserList, responses((status = 204)))]
+    params(("team_id" = String, Path)), request_body = Inputs<UserEntry>,
+    responses((status = 204)))]
 async fn add_members(
     State(app): State<Arc<App>>,
     ctx: Context,
     Path(id): Path<String>,
-    Plain(list): Plain<UserList>,
+    ListBody(list): ListBody<UserEntry>,
 ) -> ApiResult<StatusCode> {
     change_members(&app, &ctx, &id, MemberChange::Add, &list).await
 }
 
 /// Takes users out of a team. Their ids are their names.
 #[utoipa::path(delete, path = "/teams/{team_id}/relationships/users", tag = "teams",
-    params(("team_id" = String, Path)), request_body = UserList, responses((status = 204)))]
+    params(("team_id" = String, Path)), request_body = Inputs<UserEntry>,
+    responses((status = 204)))]
 async fn remove_members(
     State(app): State<Arc<App>>,
     ctx: Context,
     Path(id): Path<String>,
-    Plain(list): Plain<UserList>,
+    ListBody(list): ListBody<UserEntry>,
 ) -> ApiResult<StatusCode> {
     change_members(&app, &ctx, &id, MemberChange::Remove, &list).await
 }

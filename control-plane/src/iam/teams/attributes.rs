@@ -9,8 +9,9 @@ use utoipa::ToSchema;
 
 use super::model::Team;
 use crate::context::Context;
+use crate::http::attributes::{Attributes, Words};
 use crate::http::jsonapi::{Resource, nullable};
-use crate::iam::{IamError, Target, authorize};
+use crate::iam::{Target, authorize};
 
 /// Attributes of type `teams`.
 #[derive(Debug, Serialize, ToSchema)]
@@ -98,51 +99,22 @@ pub(super) struct TeamInput {
     #[serde(deserialize_with = "nullable")]
     #[schema(value_type = Option<String>)]
     pub description: Option<Option<String>>,
-    /// Only `organization`.
-    pub visibility: Option<String>,
-    /// Has no effect yet; refused.
-    pub sso_team_id: Option<String>,
-    /// Only `true`, which restricts nothing.
-    pub allow_member_token_management: Option<bool>,
-    /// Has no effect yet: only `false` values are accepted.
-    pub organization_access: Option<BTreeMap<String, Option<bool>>>,
 }
 
-impl TeamInput {
-    /// Refuses what would be stored without effect.
-    ///
-    /// # Errors
-    /// [`IamError::Invalid`], naming it.
-    pub(super) fn check_supported(&self) -> Result<(), IamError> {
-        let granted = self
-            .organization_access
-            .iter()
-            .flatten()
-            .any(|(_, value)| *value == Some(true));
-        let refused = [
-            ("/data/attributes/organization-access", granted),
-            (
-                "/data/attributes/sso-team-id",
-                self.sso_team_id.as_deref().is_some_and(|it| !it.is_empty()),
-            ),
-            (
-                "/data/attributes/visibility",
-                self.visibility
-                    .as_deref()
-                    .is_some_and(|it| it != "organization"),
-            ),
-            (
-                "/data/attributes/allow-member-token-management",
-                self.allow_member_token_management == Some(false),
-            ),
-        ];
-        match refused.iter().find(|(_, asked)| *asked) {
-            Some((field, _)) => Err(IamError::Invalid {
-                field,
-                detail: "this has no effect in this version, so it is not accepted; leave it out"
-                    .to_owned(),
-            }),
-            None => Ok(()),
-        }
-    }
+impl Attributes for TeamInput {
+    const TYPES: &'static [&'static str] = &["teams"];
+    const WITHOUT_EFFECT: Words = &[
+        ("allow-member-token-management", &["true"]),
+        ("organization-access", &[]),
+        ("sso-team-id", &[]),
+        ("visibility", &["organization"]),
+    ];
+}
+
+/// A user, by their name or their id.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+pub(super) struct UserEntry {}
+
+impl Attributes for UserEntry {
+    const TYPES: &'static [&'static str] = &["users"];
 }

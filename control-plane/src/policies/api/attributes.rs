@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::clock::Timestamp;
+use crate::http::attributes::{Attributes, Words};
 use crate::http::jsonapi::{InputData, Resource, nullable, zulu};
 use crate::policies::error::PolicyError;
 use crate::policies::group_service::GroupChange;
@@ -137,8 +138,12 @@ pub(super) struct GroupInput {
     pub agent_pool_id: Option<Option<RunnerPoolId>>,
     pub is_enforced: Option<bool>,
     pub overridable: Option<bool>,
-    #[schema(value_type = Option<Object>)]
-    pub vcs_repo: Option<serde_json::Value>,
+}
+
+impl Attributes for GroupInput {
+    const TYPES: &'static [&'static str] = &["policy-groups"];
+    const RELATIONS: Words = super::BOUND;
+    const WITHOUT_EFFECT: Words = &[("vcs-repo", &[])];
 }
 
 pub(super) fn kind(text: &str) -> Result<GroupKind, PolicyError> {
@@ -168,21 +173,16 @@ pub(super) fn dialect_of_version(field: &str, version: &str) -> Result<Dialect, 
 
 impl GroupInput {
     /// # Errors
-    /// [`PolicyError::Invalid`] for words that aren't known and settings without effect.
+    /// [`PolicyError::Invalid`] for words that aren't known.
     pub(super) fn into_change(data: InputData<Self>) -> Result<GroupChange, PolicyError> {
         let mut links = Vec::new();
         for kind in BoundKind::ALL {
             if data.relationships.contains_key(kind.word()) {
-                links.push((kind, super::ids(kind, data.related(kind.word()))?));
+                let listed = data.related(kind.word()).iter().map(|it| it.id.as_str());
+                links.push((kind, super::ids(kind, listed)?));
             }
         }
         let input = data.attributes;
-        if input.vcs_repo.is_some_and(|it| !it.is_null()) {
-            return Err(PolicyError::invalid(
-                "vcs-repo",
-                "this setting has no effect in this version, so it is not accepted; leave it out",
-            ));
-        }
         let stage = input.execute_as.as_deref().map(|text| {
             text.parse().map_err(|error: domain::UnknownWord| {
                 PolicyError::invalid(

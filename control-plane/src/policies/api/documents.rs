@@ -15,6 +15,7 @@ use utoipa_axum::routes;
 use crate::app::App;
 use crate::clock::Timestamp;
 use crate::context::Context;
+use crate::http::attributes::Attributes;
 use crate::http::body::Body;
 use crate::http::error::{ApiError, ApiResult};
 use crate::http::jsonapi::{Created, Document, Input, Resource, nullable, zulu, zulu_or_null};
@@ -114,6 +115,10 @@ impl From<SourceInput> for NewSource {
     }
 }
 
+impl Attributes for DocumentInput {
+    const TYPES: &'static [&'static str] = &[TYPE];
+}
+
 impl DocumentInput {
     fn into_change(self) -> Change {
         Change {
@@ -175,7 +180,6 @@ async fn create(
     ctx: Context,
     Body(input): Body<DocumentInput>,
 ) -> ApiResult<Created<Resource<DocumentAttributes>>> {
-    input.expect_type(TYPE)?;
     let (made, body) = service::create(&app, &ctx, input.attributes.into_change()).await?;
     Ok(Created(Document::of(resource(&made, Some(body)))))
 }
@@ -204,7 +208,6 @@ async fn update(
     Path(id): Path<String>,
     Body(input): Body<DocumentInput>,
 ) -> ApiResult<Document<Resource<DocumentAttributes>>> {
-    input.expect_type(TYPE)?;
     let change = input.attributes.into_change();
     let (changed, body) = service::update(&app, &ctx, &document_id(&id)?, change).await?;
     Ok(Document::of(resource(&changed, Some(body))))

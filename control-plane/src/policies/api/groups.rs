@@ -13,9 +13,10 @@ use super::attributes::{GroupAttributes, GroupInput, group};
 use super::{group_id, ids};
 use crate::app::App;
 use crate::context::Context;
-use crate::http::body::{Body, Plain};
+use crate::http::attributes::Attributes;
+use crate::http::body::{Body, ListBody};
 use crate::http::error::ApiResult;
-use crate::http::jsonapi::{Created, Document, Input, InputIdentifier, Resource};
+use crate::http::jsonapi::{Created, Document, Input, InputData, Inputs, Resource};
 use crate::http::page::{Page, Pagination};
 use crate::http::query::Query;
 use crate::policies::bindings::{self, Edit};
@@ -83,7 +84,6 @@ async fn create(
     ctx: Context,
     Body(input): Body<GroupInput>,
 ) -> ApiResult<Created<Resource<GroupAttributes>>> {
-    input.expect_type("policy-groups")?;
     let change = GroupInput::into_change(input)?;
     let made = service::create(&app, &ctx, None, change).await?;
     Ok(Created(Document::of(shown(&app, &ctx, &made).await?)))
@@ -108,7 +108,6 @@ async fn update(
     Path(id): Path<String>,
     Body(input): Body<GroupInput>,
 ) -> ApiResult<One> {
-    input.expect_type("policy-groups")?;
     let change = GroupInput::into_change(input)?;
     let changed = service::update(&app, &ctx, &group_id(&id)?, change).await?;
     Ok(Document::of(shown(&app, &ctx, &changed).await?))
@@ -139,36 +138,36 @@ async fn resync(
     Ok(Document::of(shown(&app, &ctx, &found).await?))
 }
 
-/// A list of a relationship.
+/// An entry of the list of environments; it has no attributes.
 #[derive(Debug, Default, Deserialize, ToSchema)]
-#[serde(default)]
-pub(super) struct Linkage {
-    #[schema(value_type = Vec<Object>)]
-    pub(super) data: Vec<InputIdentifier>,
+struct EnvironmentEntry {}
+
+impl Attributes for EnvironmentEntry {
+    const TYPES: &'static [&'static str] = super::ENVIRONMENTS;
 }
 
 /// Binds a group to more environments.
 #[utoipa::path(post, path = "/policy-groups/{policy_group_id}/relationships/environments",
-    tag = "policy-groups", params(("policy_group_id" = String, Path)), request_body = Linkage,
-    responses((status = 204)))]
+    tag = "policy-groups", params(("policy_group_id" = String, Path)),
+    request_body = Inputs<EnvironmentEntry>, responses((status = 204)))]
 async fn add_environments(
     State(app): State<Arc<App>>,
     ctx: Context,
     Path(id): Path<String>,
-    Plain(list): Plain<Linkage>,
+    ListBody(list): ListBody<EnvironmentEntry>,
 ) -> ApiResult<StatusCode> {
     edit_environments(&app, &ctx, &id, Edit::Add, &list).await
 }
 
 /// Unbinds a group from environments.
 #[utoipa::path(delete, path = "/policy-groups/{policy_group_id}/relationships/environments",
-    tag = "policy-groups", params(("policy_group_id" = String, Path)), request_body = Linkage,
-    responses((status = 204)))]
+    tag = "policy-groups", params(("policy_group_id" = String, Path)),
+    request_body = Inputs<EnvironmentEntry>, responses((status = 204)))]
 async fn remove_environments(
     State(app): State<Arc<App>>,
     ctx: Context,
     Path(id): Path<String>,
-    Plain(list): Plain<Linkage>,
+    ListBody(list): ListBody<EnvironmentEntry>,
 ) -> ApiResult<StatusCode> {
     edit_environments(&app, &ctx, &id, Edit::Remove, &list).await
 }
@@ -178,26 +177,27 @@ async fn edit_environments(
     ctx: &Context,
     id: &str,
     edit: Edit,
-    list: &Linkage,
+    list: &[InputData<EnvironmentEntry>],
 ) -> ApiResult<StatusCode> {
     let kind = BoundKind::Environments;
-    bindings::edit(app, ctx, &group_id(id)?, kind, edit, ids(kind, &list.data)?).await?;
+    let ids = ids(kind, list.iter().map(InputData::id))?;
+    bindings::edit(app, ctx, &group_id(id)?, kind, edit, ids).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
 /// Says to which environments a group is bound.
 #[utoipa::path(patch, path = "/policy-groups/{policy_group_id}/relationships/environments",
-    tag = "policy-groups", params(("policy_group_id" = String, Path)), request_body = Linkage,
-    responses((status = 204)))]
+    tag = "policy-groups", params(("policy_group_id" = String, Path)),
+    request_body = Inputs<EnvironmentEntry>, responses((status = 204)))]
 async fn set_environments(
     State(app): State<Arc<App>>,
     ctx: Context,
     Path(id): Path<String>,
-    Plain(list): Plain<Linkage>,
+    ListBody(list): ListBody<EnvironmentEntry>,
 ) -> ApiResult<StatusCode> {
     let kind = BoundKind::Environments;
     let change = GroupChange {
-        links: vec![(kind, ids(kind, &list.data)?)],
+        links: vec![(kind, ids(kind, list.iter().map(InputData::id))?)],
         ..GroupChange::default()
     };
     service::update(&app, &ctx, &group_id(&id)?, change).await?;

@@ -18,8 +18,8 @@ use utoipa_axum::router::OpenApiRouter;
 use super::error::PolicyError;
 use super::model::BoundKind;
 use crate::app::App;
+use crate::http::attributes::Words;
 use crate::http::error::{ApiError, ApiResult};
-use crate::http::jsonapi::InputIdentifier;
 
 pub fn routes() -> OpenApiRouter<Arc<App>> {
     OpenApiRouter::new()
@@ -40,15 +40,29 @@ fn group_id(text: &str) -> ApiResult<PolicyGroupId> {
     text.parse().map_err(|_| ApiError::not_found())
 }
 
+/// What the lists of what a group is bound to may hold.
+const BOUND: Words = &[
+    ("environments", ENVIRONMENTS),
+    ("projects", &["projects"]),
+    ("workspaces", &["workspaces"]),
+    ("project-exclusions", &["projects"]),
+    ("workspace-exclusions", &["workspaces"]),
+];
+/// The TFE API knows environments by the second name.
+const ENVIRONMENTS: &[&str] = &["environments", "organizations"];
+
 /// The ids of a list of a relationship.
-fn ids(kind: BoundKind, list: &[InputIdentifier]) -> Result<Vec<String>, PolicyError> {
-    list.iter()
-        .map(|entry| {
-            if entry.id.is_empty() {
+fn ids<'a>(
+    kind: BoundKind,
+    list: impl IntoIterator<Item = &'a str>,
+) -> Result<Vec<String>, PolicyError> {
+    list.into_iter()
+        .map(|id| {
+            if id.is_empty() {
                 let detail = "each entry needs an id";
                 return Err(PolicyError::invalid_relation(kind.word(), detail));
             }
-            Ok(entry.id.clone())
+            Ok(id.to_owned())
         })
         .collect()
 }

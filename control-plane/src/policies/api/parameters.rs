@@ -15,6 +15,7 @@ use super::group_id;
 use crate::app::App;
 use crate::clock::Timestamp;
 use crate::context::Context;
+use crate::http::attributes::{Attributes, Words};
 use crate::http::body::Body;
 use crate::http::error::{ApiError, ApiResult};
 use crate::http::jsonapi::{Created, Document, Input, Resource, nullable, zulu};
@@ -57,7 +58,12 @@ struct ParameterInput {
     value: Option<Option<Secret>>,
     category: Option<String>,
     sensitive: Option<bool>,
-    hcl: Option<bool>,
+}
+
+impl Attributes for ParameterInput {
+    const TYPES: &'static [&'static str] = &["vars"];
+    // Parameters are plain text.
+    const WITHOUT_EFFECT: Words = &[("description", &[]), ("hcl", &[])];
 }
 
 impl ParameterInput {
@@ -66,12 +72,6 @@ impl ParameterInput {
             return Err(PolicyError::invalid(
                 "category",
                 "it is always `policy-set`",
-            ));
-        }
-        if self.hcl == Some(true) {
-            return Err(PolicyError::invalid(
-                "hcl",
-                "parameters are plain text; leave it out",
             ));
         }
         Ok(Change {
@@ -135,7 +135,6 @@ async fn create(
     Path(id): Path<String>,
     Body(input): Body<ParameterInput>,
 ) -> ApiResult<Created<Resource<ParameterAttributes>>> {
-    input.expect_type("vars")?;
     let new = input.attributes.into_change()?;
     let made = service::create(&app, &ctx, &group_id(&id)?, new).await?;
     Ok(Created(Document::of(resource(&made))))
@@ -167,7 +166,6 @@ async fn update(
     Path((group, id)): Path<(String, String)>,
     Body(input): Body<ParameterInput>,
 ) -> ApiResult<Document<Resource<ParameterAttributes>>> {
-    input.expect_type("vars")?;
     let change = input.attributes.into_change()?;
     let (group, id) = (group_id(&group)?, parameter_id(&id)?);
     let changed = service::update(&app, &ctx, &group, &id, change).await?;

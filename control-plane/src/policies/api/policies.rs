@@ -18,6 +18,7 @@ use super::set_attributes::{KIND, check_kind};
 use crate::app::App;
 use crate::clock::Timestamp;
 use crate::context::Context;
+use crate::http::attributes::{Attributes, Words};
 use crate::http::body::Body;
 use crate::http::error::{ApiError, ApiResult};
 use crate::http::jsonapi::{Created, Document, Input, Resource, nullable, zulu};
@@ -78,6 +79,11 @@ struct PolicyInput {
     /// `mandatory` or `advisory`; `soft-mandatory` and `hard-mandatory` too.
     enforcement_level: Option<String>,
     enforce: Option<Vec<Enforce>>,
+}
+
+impl Attributes for PolicyInput {
+    const TYPES: &'static [&'static str] = &["policies"];
+    const RELATIONS: Words = &[("policy-sets", &["policy-sets"])];
 }
 
 impl PolicyInput {
@@ -183,7 +189,6 @@ async fn create(
     Path(organization): Path<String>,
     Body(input): Body<PolicyInput>,
 ) -> ApiResult<Created<Resource<PolicyAttributes>>> {
-    input.expect_type("policies")?;
     let sets = input.related("policy-sets").iter();
     let sets = sets
         .map(|it| group_id(&it.id))
@@ -219,7 +224,6 @@ async fn update(
     Path(id): Path<String>,
     Body(input): Body<PolicyInput>,
 ) -> ApiResult<Document<Resource<PolicyAttributes>>> {
-    input.expect_type("policies")?;
     let attributes = input.attributes;
     if attributes.kind.is_some() {
         check_kind(attributes.kind.as_deref())?;

@@ -20,9 +20,10 @@ use super::attributes::{RevisionAttributes, revision as resource};
 use super::group_id;
 use crate::app::App;
 use crate::context::Context;
-use crate::http::body::Plain;
+use crate::http::attributes::Attributes;
+use crate::http::body::OptionalBody;
 use crate::http::error::{ApiError, ApiResult};
-use crate::http::jsonapi::{Created, Document, InputData, Resource};
+use crate::http::jsonapi::{Created, Document, Input, Resource};
 use crate::http::page::{Page, Pagination};
 use crate::http::query::Query;
 use crate::http::signed::{self, Purpose};
@@ -91,30 +92,21 @@ pub(super) struct RevisionInput {
     pub reference: Option<String>,
 }
 
-/// The body of [`RevisionInput`], which may be left out.
-#[derive(Debug, Default, Deserialize, ToSchema)]
-pub(super) struct NewRevision {
-    #[schema(value_type = Option<Object>)]
-    data: Option<InputData<RevisionInput>>,
+impl Attributes for RevisionInput {
+    const TYPES: &'static [&'static str] = &["policy-revisions"];
 }
 
 /// Announces a revision; a tar.gz with the group's files follows at its `upload-url`.
 #[utoipa::path(post, path = "/policy-groups/{policy_group_id}/revisions", tag = "policy-groups",
-    params(("policy_group_id" = String, Path)), request_body = Option<NewRevision>,
+    params(("policy_group_id" = String, Path)), request_body = Input<RevisionInput>,
     responses((status = 201, body = Document<Resource<RevisionAttributes>>), (status = 409)))]
 async fn create(
     State(app): State<Arc<App>>,
     ctx: Context,
     Path(id): Path<String>,
-    Plain(input): Plain<NewRevision>,
+    OptionalBody(input): OptionalBody<RevisionInput>,
 ) -> ApiResult<Created<Resource<RevisionAttributes>>> {
-    let asked = match input.data {
-        Some(data) => {
-            data.expect_type("policy-revisions")?;
-            data.attributes
-        }
-        None => RevisionInput::default(),
-    };
+    let asked = input.attributes;
     let id = group_id(&id)?;
     let made = match (asked.proposed.unwrap_or(false), asked.reference) {
         (true, reference) => proposals::propose(&app, &ctx, &id, reference).await?,

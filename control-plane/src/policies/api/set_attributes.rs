@@ -11,6 +11,7 @@ use utoipa::ToSchema;
 
 use super::attributes::{dialect_of_version, with_bound};
 use crate::clock::Timestamp;
+use crate::http::attributes::{Attributes, Words};
 use crate::http::jsonapi::{InputData, Resource, nullable, zulu};
 use crate::policies::error::PolicyError;
 use crate::policies::group_service::GroupChange;
@@ -111,17 +112,30 @@ pub(super) struct SetInput {
     pub kind: Option<String>,
     pub global: Option<bool>,
     pub overridable: Option<bool>,
-    pub agent_enabled: Option<bool>,
     pub policy_tool_version: Option<String>,
     #[serde(default, deserialize_with = "nullable")]
     #[schema(value_type = Option<String>)]
     pub policies_path: Option<Option<String>>,
-    #[schema(value_type = Option<Object>)]
-    pub vcs_repo: Option<Value>,
-    pub policy_update_patterns: Option<Vec<String>>,
-    #[schema(value_type = Option<Vec<Object>>)]
-    pub tag_selectors: Option<Vec<Value>>,
     pub execute_as: Option<String>,
+}
+
+impl Attributes for SetInput {
+    const TYPES: &'static [&'static str] = &["policy-sets"];
+    const RELATIONS: Words = &[
+        ("environments", super::ENVIRONMENTS),
+        ("policies", &["policies"]),
+        ("projects", &["projects"]),
+        ("workspaces", &["workspaces"]),
+        ("project-exclusions", &["projects"]),
+        ("workspace-exclusions", &["workspaces"]),
+    ];
+    const WITHOUT_EFFECT: Words = &[
+        ("agent-enabled", &["true"]),
+        ("policy-update-patterns", &[]),
+        ("scoping-type", &[]),
+        ("tag-selectors", &[]),
+        ("vcs-repo", &[]),
+    ];
 }
 
 /// Refuses kinds that can't be evaluated; the TFE API takes no kind for `sentinel`.
@@ -140,36 +154,10 @@ pub(super) fn check_kind(kind: Option<&str>) -> Result<(), PolicyError> {
 }
 
 impl SetInput {
-    fn check_supported(&self) -> Result<(), PolicyError> {
-        let filled = |list: Option<usize>| list.is_some_and(|length| length > 0);
-        let refused = [
-            (
-                "vcs-repo",
-                self.vcs_repo.as_ref().is_some_and(|it| !it.is_null()),
-            ),
-            ("agent-enabled", self.agent_enabled == Some(false)),
-            (
-                "policy-update-patterns",
-                filled(self.policy_update_patterns.as_ref().map(Vec::len)),
-            ),
-            (
-                "tag-selectors",
-                filled(self.tag_selectors.as_ref().map(Vec::len)),
-            ),
-        ];
-        match refused.iter().find(|(_, asked)| *asked) {
-            Some((field, _)) => Err(PolicyError::invalid(
-                field,
-                "this setting has no effect in this version, so it is not accepted; leave it out",
-            )),
-            None => Ok(()),
-        }
-    }
-
     /// The change, and which policies shall be in the set if that was said.
     ///
     /// # Errors
-    /// [`PolicyError::Invalid`] for settings without effect.
+    /// [`PolicyError::Invalid`] for words that aren't known.
     pub(super) fn into_change(
         data: InputData<Self>,
         new: bool,
@@ -177,7 +165,8 @@ impl SetInput {
         let mut links = Vec::new();
         for kind in BoundKind::ALL {
             if data.relationships.contains_key(kind.word()) {
-                links.push((kind, super::ids(kind, data.related(kind.word()))?));
+                let listed = data.related(kind.word()).iter().map(|it| it.id.as_str());
+                links.push((kind, super::ids(kind, listed)?));
             }
         }
         let policies = data.relationships.contains_key("policies").then(|| {
@@ -188,7 +177,6 @@ impl SetInput {
         if new || input.kind.is_some() {
             check_kind(input.kind.as_deref())?;
         }
-        input.check_supported()?;
         let stage = input.execute_as.as_deref().map(|text| {
             text.parse().map_err(|error: domain::UnknownWord| {
                 let detail = format!("{text:?} is not one of: {}", error.known);

@@ -5,18 +5,20 @@ use std::sync::Arc;
 use axum::extract::{Path, State};
 use domain::ids::PolicyId;
 use http::StatusCode;
+use serde::Deserialize;
+use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::groups::Linkage;
 use super::revisions::{revision_id, upload_url};
 use super::set_attributes::{SetAttributes, SetInput, VersionAttributes, policy_id, set, version};
 use super::{group_id, ids};
 use crate::app::App;
 use crate::context::Context;
-use crate::http::body::{Body, Plain};
+use crate::http::attributes::{Attributes, check_type};
+use crate::http::body::{Body, ListBody};
 use crate::http::error::ApiResult;
-use crate::http::jsonapi::{Created, Document, Input, Resource};
+use crate::http::jsonapi::{Created, Document, Input, InputData, Inputs, Resource};
 use crate::http::page::{Page, Pagination};
 use crate::http::query::Query;
 use crate::policies::bindings::{self, Edit};
@@ -88,7 +90,6 @@ async fn create(
     Path(organization): Path<String>,
     Body(input): Body<SetInput>,
 ) -> ApiResult<Created<Resource<SetAttributes>>> {
-    input.expect_type("policy-sets")?;
     let (change, policies) = SetInput::into_change(input, true)?;
     let policies = policies.unwrap_or_default();
     let made = service::create_with(&app, &ctx, Some(&organization), change, &policies).await?;
@@ -114,7 +115,6 @@ async fn update(
     Path(id): Path<String>,
     Body(input): Body<SetInput>,
 ) -> ApiResult<One> {
-    input.expect_type("policy-sets")?;
     let (change, policies) = SetInput::into_change(input, false)?;
     if policies.is_some() {
         return Err(PolicyError::invalid_relation(
@@ -141,19 +141,46 @@ async fn delete(
 
 // ── relationships ──────────────────────────────────────────────────────────────────────────────
 
-fn policy_ids(list: &Linkage) -> Result<Vec<PolicyId>, PolicyError> {
-    list.data.iter().map(|entry| policy_id(&entry.id)).collect()
+/// An entry of the list of policies; it has no attributes.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+struct PolicyEntry {}
+
+impl Attributes for PolicyEntry {
+    const TYPES: &'static [&'static str] = &["policies"];
+}
+
+fn policy_ids(list: &[InputData<PolicyEntry>]) -> Result<Vec<PolicyId>, PolicyError> {
+    list.iter().map(|entry| policy_id(entry.id())).collect()
+}
+
+/// An entry of a list of what a set is bound to; it has no attributes.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+struct BoundEntry {}
+
+impl Attributes for BoundEntry {
+    const TYPES: &'static [&'static str] =
+        &["workspaces", "projects", "environments", "organizations"];
+}
+
+/// The ids of a list of the named kind, whose entries must have its type.
+fn bound_ids(kind: BoundKind, list: &[InputData<BoundEntry>]) -> ApiResult<Vec<String>> {
+    let types = super::BOUND.iter().find(|(name, _)| *name == kind.word());
+    for (at, entry) in list.iter().enumerate() {
+        let types = types.map_or(&[] as &[_], |(_, types)| *types);
+        check_type(types, entry.kind.as_deref(), &format!("/data/{at}"))?;
+    }
+    Ok(ids(kind, list.iter().map(InputData::id))?)
 }
 
 /// Puts single policies into a set.
 #[utoipa::path(post, path = "/policy-sets/{policy_set_id}/relationships/policies",
-    tag = "policy-sets", params(("policy_set_id" = String, Path)), request_body = Linkage,
-    responses((status = 204), (status = 409)))]
+    tag = "policy-sets", params(("policy_set_id" = String, Path)),
+    request_body = Inputs<PolicyEntry>, responses((status = 204), (status = 409)))]
 async fn add_policies(
     State(app): State<Arc<App>>,
     ctx: Context,
     Path(id): Path<String>,
-    Plain(list): Plain<Linkage>,
+    ListBody(list): ListBody<PolicyEntry>,
 ) -> ApiResult<StatusCode> {
     singles::edit(&app, &ctx, &group_id(&id)?, true, &policy_ids(&list)?).await?;
     Ok(StatusCode::NO_CONTENT)
@@ -161,13 +188,13 @@ async fn add_policies(
 
 /// Takes single policies out of a set.
 #[utoipa::path(delete, path = "/policy-sets/{policy_set_id}/relationships/policies",
-    tag = "policy-sets", params(("policy_set_id" = String, Path)), request_body = Linkage,
-    responses((status = 204)))]
+    tag = "policy-sets", params(("policy_set_id" = String, Path)),
+    request_body = Inputs<PolicyEntry>, responses((status = 204)))]
 async fn remove_policies(
     State(app): State<Arc<App>>,
     ctx: Context,
     Path(id): Path<String>,
-    Plain(list): Plain<Linkage>,
+    ListBody(list): ListBody<PolicyEntry>,
 ) -> ApiResult<StatusCode> {
     singles::edit(&app, &ctx, &group_id(&id)?, false, &policy_ids(&list)?).await?;
     Ok(StatusCode::NO_CONTENT)
@@ -184,15 +211,15 @@ fn list_of(word: &str) -> Result<BoundKind, PolicyError> {
 /// `project-exclusions` or `workspace-exclusions`.
 #[utoipa::path(post, path = "/policy-sets/{policy_set_id}/relationships/{list}",
     tag = "policy-sets", params(("policy_set_id" = String, Path), ("list" = String, Path)),
-    request_body = Linkage, responses((status = 204), (status = 422)))]
+    request_body = Inputs<BoundEntry>, responses((status = 204), (status = 422)))]
 async fn add(
     State(app): State<Arc<App>>,
     ctx: Context,
     Path((id, list)): Path<(String, String)>,
-    Plain(linkage): Plain<Linkage>,
+    ListBody(entries): ListBody<BoundEntry>,
 ) -> ApiResult<StatusCode> {
     let kind = list_of(&list)?;
-    let ids = ids(kind, &linkage.data)?;
+    let ids = bound_ids(kind, &entries)?;
     bindings::edit(&app, &ctx, &group_id(&id)?, kind, Edit::Add, ids).await?;
     Ok(StatusCode::NO_CONTENT)
 }
@@ -200,15 +227,15 @@ async fn add(
 /// Takes bindings or exemptions away.
 #[utoipa::path(delete, path = "/policy-sets/{policy_set_id}/relationships/{list}",
     tag = "policy-sets", params(("policy_set_id" = String, Path), ("list" = String, Path)),
-    request_body = Linkage, responses((status = 204)))]
+    request_body = Inputs<BoundEntry>, responses((status = 204)))]
 async fn remove(
     State(app): State<Arc<App>>,
     ctx: Context,
     Path((id, list)): Path<(String, String)>,
-    Plain(linkage): Plain<Linkage>,
+    ListBody(entries): ListBody<BoundEntry>,
 ) -> ApiResult<StatusCode> {
     let kind = list_of(&list)?;
-    let ids = ids(kind, &linkage.data)?;
+    let ids = bound_ids(kind, &entries)?;
     bindings::edit(&app, &ctx, &group_id(&id)?, kind, Edit::Remove, ids).await?;
     Ok(StatusCode::NO_CONTENT)
 }

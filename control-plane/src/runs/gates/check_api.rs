@@ -16,7 +16,8 @@ use super::attributes::{PolicyCheckAttributes, ResultAttributes, policy_check, r
 use super::{output, service};
 use crate::app::App;
 use crate::context::Context;
-use crate::http::body::Plain;
+use crate::http::attributes::Attributes;
+use crate::http::body::OptionalBody;
 use crate::http::error::{ApiError, ApiResult};
 use crate::http::jsonapi::{Document, Resource};
 use crate::runs::api::run_id;
@@ -99,6 +100,10 @@ pub(super) struct OverrideInput {
     pub comment: Option<String>,
 }
 
+impl Attributes for OverrideInput {
+    const TYPES: &'static [&'static str] = &["policy-checks", "task-stages"];
+}
+
 /// Lets a run pass in spite of its soft failures.
 #[utoipa::path(post, path = "/policy-checks/{policy_check_id}/actions/override",
     tag = "policy checks", params(("policy_check_id" = String, Path)),
@@ -108,10 +113,11 @@ async fn override_check(
     State(app): State<Arc<App>>,
     ctx: Context,
     Path(id): Path<String>,
-    Plain(input): Plain<OverrideInput>,
+    OptionalBody(input): OptionalBody<OverrideInput>,
 ) -> ApiResult<Document<Resource<PolicyCheckAttributes>>> {
     let run = run_of(&id)?;
-    service::override_check(&app, &ctx, &run, STAGE, input.comment.as_deref()).await?;
+    let comment = input.attributes.comment.as_deref();
+    service::override_check(&app, &ctx, &run, STAGE, comment).await?;
     let read = service::read(&app, &ctx, &run, STAGE).await?;
     Ok(Document::of(policy_check(&ctx, &read)))
 }

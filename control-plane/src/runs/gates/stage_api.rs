@@ -15,7 +15,7 @@ use super::stage_attributes::{
 };
 use crate::app::App;
 use crate::context::Context;
-use crate::http::body::Plain;
+use crate::http::body::OptionalBody;
 use crate::http::error::{ApiError, ApiResult};
 use crate::http::jsonapi::{Document, Resource};
 use crate::http::query::Query;
@@ -105,10 +105,11 @@ async fn override_stage(
     State(app): State<Arc<App>>,
     ctx: Context,
     Path(id): Path<String>,
-    Plain(input): Plain<OverrideInput>,
+    OptionalBody(input): OptionalBody<OverrideInput>,
 ) -> ApiResult<One> {
     let run = run_of_stage(&id)?;
-    service::override_check(&app, &ctx, &run, STAGE, input.comment.as_deref()).await?;
+    let comment = input.attributes.comment.as_deref();
+    service::override_check(&app, &ctx, &run, STAGE, comment).await?;
     let read = service::read(&app, &ctx, &run, STAGE).await?;
     Ok(Document::of(task_stage(&ctx, &read)))
 }
