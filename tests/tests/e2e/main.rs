@@ -24,6 +24,7 @@ mod impact;
 mod jobs;
 mod keys;
 mod large_states;
+mod limits;
 mod login;
 mod metadata;
 mod migration;
