@@ -29,4 +29,5 @@ mod login;
 mod metadata;
 mod migration;
 mod network;
+mod revoked;
 mod state_commands;
