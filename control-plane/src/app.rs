@@ -28,7 +28,8 @@ pub struct Limits {
     pub artefact: u64,
     /// Largest log of one phase; what comes after it is dropped with a notice.
     pub log: u64,
-    /// How many jobs of one account may be at work at a time; 0: any number.
+    /// How many jobs of an account without a limit of its own may be at work at a time; 0: any
+    /// number.
     pub runs_per_account: u32,
 }
 

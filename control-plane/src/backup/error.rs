@@ -32,6 +32,12 @@ pub enum BackupError {
          Nothing was restored"
     )]
     DatabaseInUse { table: String },
+    #[error(
+        "{} is there with another content: restore into an empty data directory. Nothing was \
+         restored",
+        path.display()
+    )]
+    FileInUse { path: PathBuf },
     #[error("{count} objects are missing or damaged, the first: {first}")]
     Damaged { count: u64, first: String },
     #[error("the object {id} is of the unknown kind {kind}")]

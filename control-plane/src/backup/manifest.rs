@@ -30,6 +30,9 @@ pub struct Manifest {
     pub tables: Vec<Listed>,
     /// The list of objects.
     pub objects: Listed,
+    /// The sealed files of a data directory, if it was one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub files: Option<Listed>,
 }
 
 /// A file of lines.
@@ -175,7 +178,7 @@ pub(super) fn check_file(path: &Path, listed: &Listed) -> Result<(), BackupError
     }
 }
 
-fn private_file(path: &Path) -> io::Result<File> {
+pub(super) fn private_file(path: &Path) -> io::Result<File> {
     use std::os::unix::fs::OpenOptionsExt;
     File::options()
         .write(true)

@@ -13,12 +13,14 @@
 //! formats, each without the objects, and neither leads from the one database to the other.
 
 mod error;
+mod files;
 mod manifest;
 mod restore;
 mod save;
 mod verify;
 
 pub use error::BackupError;
+pub use files::SmallFiles;
 pub use manifest::Manifest;
 pub use restore::restore;
 pub use save::save;

@@ -8,6 +8,7 @@ use blob::BlobStore;
 use db::{Db, Row, Table};
 
 use super::error::BackupError;
+use super::files::SmallFiles;
 use super::manifest::{
     Listed, Manifest, ObjectLine, check_file, objects_directory, objects_file, table_file,
 };
@@ -19,15 +20,16 @@ use super::save::context;
 ///
 /// # Errors
 /// Before anything is written: a backup that is not whole, of another schema, or under a key that
-/// is not in `installation_keys`; a database with rows.
+/// is not in `ring`; a database with rows; other files in the place of `files`.
 pub async fn restore(
     directory: &Path,
     db: &Db,
     blobs: &BlobStore,
-    installation_keys: &[String],
+    ring: &vault::Keyring,
+    files: Option<SmallFiles<'_>>,
 ) -> Result<Manifest, BackupError> {
     let manifest = Manifest::read(directory)?;
-    check_key(&manifest, installation_keys)?;
+    check_key(&manifest, ring)?;
     let tables = empty_tables(db, &manifest).await?;
     for listed in &manifest.tables {
         check_file(&table_file(directory, &listed.name), listed)?;
@@ -35,11 +37,19 @@ pub async fn restore(
     check_file(&objects_file(directory), &manifest.objects)?;
     let copies = BlobStore::local(&objects_directory(directory))?;
     check_objects(directory, &copies).await?;
+    let files = match (files, &manifest.files) {
+        (Some(files), Some(listed)) => Some((files, files.open(ring, listed, directory)?)),
+        (Some(_), None) | (None, _) => None,
+    };
 
     for line in object_lines(directory)? {
         let line = line?;
         let blob = context(&line.account, &line.kind, &line.id)?;
         copies.copy_to(blobs, &blob).await?;
+    }
+    // Before the rows: with them the restore is done.
+    if let Some((files, contents)) = files {
+        files.restore(&contents)?;
     }
     let mut tx = db.begin().await?;
     for table in &tables {
@@ -51,7 +61,8 @@ pub async fn restore(
     Ok(manifest)
 }
 
-fn check_key(manifest: &Manifest, installation_keys: &[String]) -> Result<(), BackupError> {
+fn check_key(manifest: &Manifest, ring: &vault::Keyring) -> Result<(), BackupError> {
+    let installation_keys: Vec<_> = ring.ids().iter().map(ToString::to_string).collect();
     if installation_keys.contains(&manifest.installation_key) {
         return Ok(());
     }

@@ -8,6 +8,7 @@ use db::{Db, Table};
 use domain::ids::{AccountId, BlobId};
 
 use super::error::BackupError;
+use super::files::SmallFiles;
 use super::manifest::{
     FORMAT, Lines, Listed, Manifest, ObjectLine, objects_directory, objects_file, table_file,
 };
@@ -21,11 +22,14 @@ use crate::objects;
 pub async fn save(
     db: &Db,
     blobs: &BlobStore,
-    installation_key: String,
+    ring: &vault::Keyring,
+    files: Option<SmallFiles<'_>>,
     directory: &Path,
     now: Timestamp,
 ) -> Result<Manifest, BackupError> {
     prepare(directory)?;
+    // Before the rows, which know then what is in the files; what comes later is made anew.
+    let files = files.map(|it| it.save(ring, directory)).transpose()?;
     let mut snapshot = db.snapshot().await?;
     let schema = snapshot.schema_version().await?.unwrap_or_default();
     let mut tables = Vec::new();
@@ -39,9 +43,10 @@ pub async fn save(
         software: env!("CARGO_PKG_VERSION").to_owned(),
         made_at: now,
         schema,
-        installation_key,
+        installation_key: ring.current().to_string(),
         tables,
         objects: save_objects(blobs, owned, directory).await?,
+        files,
     };
     manifest.write(directory)?;
     Ok(manifest)

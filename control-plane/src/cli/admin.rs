@@ -11,7 +11,7 @@ use domain::Secret;
 use domain::access::Role;
 
 use super::failure::Failure;
-use super::serve::ConfigFile;
+use super::place::Place;
 use super::{installation, say};
 use crate::app::App;
 use crate::clock::Clock;
@@ -25,7 +25,7 @@ const LONGEST_PASSWORD: u64 = 4096;
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
     #[command(flatten)]
-    config: ConfigFile,
+    place: Place,
     #[command(subcommand)]
     command: Command,
 }
@@ -54,6 +54,32 @@ enum Command {
         #[command(flatten)]
         password: PasswordSource,
     },
+    /// Says how many runs of an account may be at work at a time.
+    LimitRuns {
+        /// A number, `none` for any number, or `default` for what the installation's setting
+        /// `runs.max_concurrent_per_account` says.
+        limit: RunLimit,
+        /// The account's name; the default account, unless given.
+        #[arg(long)]
+        account: Option<String>,
+    },
+}
+
+/// `None`: what the installation says; 0: any number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct RunLimit(Option<u32>);
+
+impl std::str::FromStr for RunLimit {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match (text, text.parse()) {
+            ("default", _) => Ok(Self(None)),
+            ("none", _) => Ok(Self(Some(0))),
+            (_, Ok(limit @ 1..=1_000_000)) => Ok(Self(Some(limit))),
+            _ => Err("give a number from 1 to 1000000, `none` or `default`"),
+        }
+    }
 }
 
 #[derive(Debug, Args)]
@@ -89,7 +115,7 @@ impl From<RoleName> for Role {
 }
 
 pub(super) async fn run(arguments: Arguments) -> Result<ExitCode, Failure> {
-    let config = arguments.config.load()?;
+    let config = arguments.place.load()?;
     telemetry::logs::init(config.log.format, &config.log.filter)?;
     let app = installation::open(&config, config.server.public_url.clone(), Clock::System).await?;
     let done = execute(&app, arguments.command).await;
@@ -130,6 +156,20 @@ async fn execute(app: &Arc<App>, command: Command) -> Result<(), Failure> {
                 .map_err(said)?;
             say::note(&format!("{username} has a new password"));
         }
+        Command::LimitRuns { limit, account } => {
+            let limited = tenancy::limit_account(app, account.as_deref(), limit.0)
+                .await
+                .map_err(|error| no_account(error, account.as_deref()))?;
+            say::note(&format!(
+                "account {}: {}",
+                limited.name,
+                match limited.max_concurrent_runs {
+                    None => "as many runs at work as the installation's setting says".to_owned(),
+                    Some(0) => "any number of runs at work".to_owned(),
+                    Some(limit) => format!("at most {limit} runs at work"),
+                }
+            ));
+        }
     }
     Ok(())
 }
@@ -148,6 +188,18 @@ async fn operator(app: &App) -> Result<Context, Failure> {
         Actor::system(&account.id, "operator"),
         app.clock.clone(),
     ))
+}
+
+fn no_account(error: tenancy::TenancyError, name: Option<&str>) -> Failure {
+    match (error, name) {
+        (tenancy::TenancyError::NotFound, Some(name)) => {
+            Failure::new(format!("there is no account with the name {name:?}"))
+        }
+        (tenancy::TenancyError::NotFound, None) => {
+            Failure::new("there is no account yet: make one with `terrane admin setup`")
+        }
+        (error, _) => Failure::new(super::failure::chain(&error)),
+    }
 }
 
 fn said(error: iam::IamError) -> Failure {
@@ -169,5 +221,21 @@ impl PasswordSource {
         };
         read.map_err(|error| Failure::failed(&format!("{} can't be read", path.display()), error))?;
         Ok(Secret::new(text.trim_end_matches(['\r', '\n']).to_owned()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_limit_is_a_number_or_one_of_two_words() {
+        let read = |text: &str| text.parse::<RunLimit>().map(|limit| limit.0);
+        assert_eq!(read("5"), Ok(Some(5)));
+        assert_eq!(read("none"), Ok(Some(0)));
+        assert_eq!(read("default"), Ok(None));
+        for wrong in ["0", "-1", "1000001", "", "many"] {
+            assert!(read(wrong).is_err(), "{wrong}");
+        }
     }
 }

@@ -33,11 +33,12 @@ pub(super) struct RestoreArguments {
 pub(super) async fn save(arguments: BackupArguments) -> Result<ExitCode, Failure> {
     let config = arguments.place.load()?;
     telemetry::logs::init(config.log.format, &config.log.filter)?;
-    let key = installation::keyring(&config)?.current().to_string();
+    let ring = installation::keyring(&config)?;
     let blobs = installation::blobs(&config)?;
     let db = installation::connect(&config).await?;
     let now = Clock::System.now();
-    let made = backup::save(&db, &blobs, key, &arguments.directory, now).await;
+    let files = arguments.place.dev_files();
+    let made = backup::save(&db, &blobs, &ring, files, &arguments.directory, now).await;
     db.close().await;
     let manifest = made.map_err(|error| Failure::failed("the backup failed", error))?;
     let rows: u64 = manifest.tables.iter().map(|table| table.lines - 1).sum();
@@ -47,6 +48,13 @@ pub(super) async fn save(arguments: BackupArguments) -> Result<ExitCode, Failure
         manifest.tables.len(),
         manifest.objects.lines
     ));
+    if let Some(files) = &manifest.files {
+        say::note(&format!(
+            "{} files of the data directory are in it, sealed under the installation key: the CA, \
+             the administrator's password, the API token and the runners' join token.",
+            files.lines
+        ));
+    }
     say::note(&format!(
         "The installation key {} is not part of it, and without that key nobody can read it: keep \
          a copy of the key in another place.",
@@ -61,9 +69,9 @@ pub(super) async fn restore(arguments: RestoreArguments) -> Result<ExitCode, Fai
     // A backup that can't be read leaves no trace, not even an empty database.
     backup::Manifest::read(&arguments.directory).map_err(failed)?;
     let app = installation::open(&config, config.server.public_url.clone(), Clock::System).await?;
-    let keys = installation::keyring(&config)?.ids();
-    let keys: Vec<_> = keys.iter().map(ToString::to_string).collect();
-    let restored = backup::restore(&arguments.directory, &app.db, &app.blobs, &keys).await;
+    let ring = installation::keyring(&config)?;
+    let files = arguments.place.dev_files();
+    let restored = backup::restore(&arguments.directory, &app.db, &app.blobs, &ring, files).await;
     let verified = match &restored {
         Ok(_) if arguments.verify => Some(backup::verify(&app).await),
         Ok(_) | Err(_) => None,
@@ -75,6 +83,17 @@ pub(super) async fn restore(arguments: RestoreArguments) -> Result<ExitCode, Fai
         "restored {rows} rows and {} objects, as of {}",
         manifest.objects.lines, manifest.made_at
     ));
+    match (&manifest.files, files) {
+        (Some(files), Some(_)) => say::note(&format!(
+            "{} files of the data directory were restored",
+            files.lines
+        )),
+        (Some(_), None) => say::note(
+            "the backup holds files of a `terrane dev` data directory, which were not restored: an \
+             installation with a configuration file has its own",
+        ),
+        (None, _) => {}
+    }
     if let Some(verified) = verified {
         let verified = verified
             .map_err(|error| Failure::failed("restored, but not everything can be read", error))?;

@@ -7,6 +7,7 @@ use clap::Args;
 
 use super::failure::Failure;
 use super::serve::ConfigFile;
+use crate::backup::SmallFiles;
 use crate::config::{Config, Layers};
 
 #[derive(Debug, Args)]
@@ -20,6 +21,14 @@ pub(super) struct Place {
 }
 
 impl Place {
+    /// What a `terrane dev` keeps beside database and objects, if it is one.
+    pub(super) fn dev_files(&self) -> Option<SmallFiles<'_>> {
+        self.data_dir.as_deref().map(|directory| SmallFiles {
+            directory,
+            names: super::dev::KEPT,
+        })
+    }
+
     /// # Errors
     /// Every mistake in file and environment.
     pub(super) fn load(&self) -> Result<Config, Failure> {

@@ -117,8 +117,9 @@ section! {
         out_of_contact_minutes: u32 = "15",
         /// How long a plan or an apply may take.
         timeout_minutes: u32 = "1440",
-        /// How many runs of one account may be at work at a time; 0: any number. An environment may
-        /// have a lower limit of its own (`max-concurrent-runs` in the API).
+        /// How many runs of one account may be at work at a time; 0: any number. An account may be
+        /// given a limit of its own (`terrane admin limit-runs`), and an environment a lower one
+        /// (`max-concurrent-runs` in the API).
         max_concurrent_per_account: u32 = "0",
     }
 }

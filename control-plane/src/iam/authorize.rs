@@ -124,7 +124,7 @@ pub fn authorize(
 /// caller, as when approvals are counted.
 pub fn role_allows(role: Role, permission: Permission) -> bool {
     match role {
-        Role::Admin => true,
+        Role::Admin => permission != Permission::AccountsLimitRuns,
         Role::Reader => is_reading(permission),
     }
 }
@@ -186,6 +186,16 @@ mod tests {
             );
             let answer = authorize(&ctx, permission, Target::new("workspaces", "ws-1"));
             assert_eq!(answer.is_ok(), reading && !secret, "{permission}");
+        }
+    }
+
+    #[test]
+    fn an_admin_does_everything_but_what_is_the_operators() {
+        let ctx = caller(ActorKind::User, Some(Role::Admin), None);
+        for permission in Permission::ALL.iter().copied() {
+            let answer = authorize(&ctx, permission, Target::new("workspaces", "ws-1"));
+            let operators = permission == Permission::AccountsLimitRuns;
+            assert_eq!(answer.is_ok(), !operators, "{permission}");
         }
     }
 

@@ -211,10 +211,12 @@ pub(super) async fn set_password(
         .bind(now)
         .execute()
         .await?;
-    conn.query("DELETE FROM sessions WHERE user_id = $1")
-        .bind(id)
-        .execute()
-        .await?;
+    for sql in [
+        "DELETE FROM sessions WHERE user_id = $1",
+        "DELETE FROM authorization_codes WHERE user_id = $1",
+    ] {
+        conn.query(sql).bind(id).execute().await?;
+    }
     Ok(())
 }
 

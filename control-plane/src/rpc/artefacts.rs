@@ -2,6 +2,7 @@
 //! in a transaction that compares the epoch.
 
 use bytes::Bytes;
+use domain::ids::JobId;
 use futures::{Stream, TryStreamExt, stream};
 use protocol::v1::{UploadChunk, UploadHead, UploadResponse};
 use tokio::io::{AsyncRead, AsyncReadExt};
@@ -14,12 +15,16 @@ use super::status::{status_of, unreadable};
 use crate::app::App;
 use crate::fetches;
 use crate::objects::{self, Stored};
-use crate::runs::jobs::{self, Job, Owner};
+use crate::runs::jobs::{self, Delivery, Job, Owner};
 use crate::runs::{self, RunError, configuration};
 use crate::state::{self, Announced, Disposition, RunStateGrant};
 
 /// Enough of a sealed state to read whose key it was sealed to.
 const SEAL_HEADER: usize = 256;
+/// The kinds of uploads that are states.
+const STATES: [&str; 3] = ["state", "errored-state", "sealed-state"];
+/// The longest lineage that a revoked runner may give: terraform's are UUIDs.
+const LONGEST_WORD: usize = 256;
 
 pub(super) async fn take(
     app: &App,
@@ -86,12 +91,15 @@ fn artefact_word(kind: &str) -> Result<&'static str, Status> {
 /// stale is kept in quarantine, never refused.
 async fn admitted(app: &App, caller: &Caller, head: &UploadHead) -> Result<Job, Status> {
     let (id, number) = (job_id(&head.job_id)?, epoch(head.epoch)?);
+    if caller.revoked {
+        return delivered(app, caller, head, &id, number).await;
+    }
     let mut tx = app
         .db
         .begin()
         .await
         .map_err(|error| status_of(RunError::from(error)))?;
-    if head.kind.ends_with("state") {
+    if STATES.contains(&head.kind.as_str()) {
         let job = jobs::find(&mut tx, &caller.tenant, &id)
             .await
             .map_err(status_of)?;
@@ -100,6 +108,39 @@ async fn admitted(app: &App, caller: &Caller, head: &UploadHead) -> Result<Job, 
     jobs::check_lease(&mut tx, &caller.tenant, &caller.runner, &id, number)
         .await
         .map_err(status_of)
+}
+
+/// The job of a state that a revoked runner brings. How much that is has been announced, and is
+/// counted before a byte of it is stored.
+async fn delivered(
+    app: &App,
+    caller: &Caller,
+    head: &UploadHead,
+    id: &JobId,
+    epoch: i64,
+) -> Result<Job, Status> {
+    if !STATES.contains(&head.kind.as_str()) {
+        return Err(Status::permission_denied(
+            "a revoked runner may deliver states only",
+        ));
+    }
+    if head.lineage.len() > LONGEST_WORD || head.md5_hex.len() > LONGEST_WORD {
+        return Err(unreadable("the head of the upload"));
+    }
+    let delivery = Delivery {
+        runner: &caller.runner,
+        job: id,
+        epoch,
+        size: head.size,
+    };
+    let job = jobs::admit_delivery(app, &caller.tenant, delivery)
+        .await
+        .map_err(status_of)?;
+    job.ok_or_else(|| {
+        tracing::warn!(runner = %caller.runner, job = %id,
+            "a revoked runner has delivered as much as it may; no more is taken");
+        Status::resource_exhausted("this runner has delivered as much as it may for this job")
+    })
 }
 
 /// The data of all chunks, in order and without gaps.
@@ -143,6 +184,11 @@ async fn put(
         limits.state
     } else {
         limits.artefact
+    };
+    let limit = if caller.revoked {
+        limit.min(head.size)
+    } else {
+        limit
     };
     let stored = objects::put(app, &caller.tenant, kind, reader, limit)
         .await

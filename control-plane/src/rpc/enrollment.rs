@@ -8,9 +8,11 @@ use protocol::v1::enrollment_server::Enrollment;
 use protocol::v1::{EnrollRequest, Identity, RecoverRequest};
 use tonic::{Request, Response, Status};
 
+use super::messages;
 use super::status::status_of;
 use crate::app::App;
-use crate::runners::{self, Authority, Issued, Joining};
+use crate::runners::{self, Authority, Issued, Joining, RunnerError};
+use crate::runs::jobs;
 
 /// Longest name and label that a runner may give itself.
 const MAX_TEXT: usize = 200;
@@ -71,9 +73,33 @@ impl Enrollment for EnrollmentService {
             signed_at: asked.signed_at,
             signature: &asked.signature,
         };
-        let issued = runners::recover(&self.app, &self.authority, claim)
+        let issued = match runners::recover(&self.app, &self.authority, claim).await {
+            Err(RunnerError::Revoked) => self.deliverer(claim).await?,
+            issued => issued.map_err(status_of)?,
+        };
+        Ok(Response::new(identity(&self.authority, issued)))
+    }
+}
+
+impl EnrollmentService {
+    /// A revoked runner gets nothing but a way to deliver what it may be the only one to have. Its
+    /// jobs are over from here on.
+    async fn deliverer(&self, claim: RecoveryClaim<'_>) -> Result<Issued, Status> {
+        let runner = runners::revoked_claimant(&self.app, &self.authority, claim)
             .await
             .map_err(status_of)?;
-        Ok(Response::new(identity(&self.authority, issued)))
+        let tenant = messages::tenant(&runner.account_id);
+        let granted = jobs::give_up_of(&self.app, &tenant, &runner.id)
+            .await
+            .map_err(status_of)?;
+        if granted == 0 {
+            return Err(status_of(RunnerError::Revoked));
+        }
+        runners::issue_delivery(&self.app, &self.authority, &runner, claim.csr_der)
+            .await
+            .map_err(status_of)?
+            .ok_or_else(|| {
+                Status::unavailable("the runner was given a certificate a moment ago; ask again")
+            })
     }
 }

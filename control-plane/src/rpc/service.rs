@@ -17,8 +17,8 @@ use super::{artefacts, downloads, job, logs, relay};
 use crate::app::App;
 use crate::context::Tenant;
 use crate::runners::hub::{Hub, LeaseStream};
-use crate::runners::{self, Authority, Offered, Presence, PresenceWriter, Session};
-use crate::runs::jobs;
+use crate::runners::{self, Authority, Offered, Presence, PresenceWriter, RunnerError, Session};
+use crate::runs::jobs::{self, Delivery};
 
 type Answer<T> = Result<Response<T>, Status>;
 pub(super) type BoxStream<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
@@ -43,23 +43,68 @@ pub(super) struct Caller {
     pub tenant: Tenant,
     pub pool: domain::ids::RunnerPoolId,
     pub pool_name: String,
+    /// It is revoked and may only deliver states, into quarantine.
+    pub revoked: bool,
 }
 
 impl RunnerService {
+    /// The runner of a call that a revoked one may make as well, if it comes with a certificate for
+    /// deliveries. Every other call takes [`RunnerService::caller`], which lets none in.
+    async fn caller_or_deliverer<T>(&self, request: &Request<T>) -> Result<Caller, Status> {
+        let identity = identity(request)?;
+        if !identity.delivers_only {
+            return self.caller(request).await;
+        }
+        let runner = runners::revoked_runner(&self.app, &identity.runner_id)
+            .await
+            .map_err(status_of)?;
+        Ok(Caller::new(runner, true))
+    }
+
     pub(super) async fn caller<T>(&self, request: &Request<T>) -> Result<Caller, Status> {
-        let id = identity(request)?.runner_id.clone();
+        let identity = identity(request)?;
+        if identity.delivers_only {
+            return Err(status_of(RunnerError::Revoked));
+        }
+        let id = identity.runner_id.clone();
         let runner = runners::welcome(&self.app, &id).await.map_err(status_of)?;
-        Ok(Caller {
-            runner: id,
-            tenant: messages::tenant(&runner.account_id),
-            pool: runner.pool_id,
-            pool_name: runner.pool_name,
-        })
+        Ok(Caller::new(runner, false))
+    }
+
+    /// What becomes of the jobs that the caller says it holds: a revoked one holds none.
+    async fn standings(
+        &self,
+        caller: &Caller,
+        running: &[(domain::ids::JobId, i64)],
+    ) -> Result<Vec<jobs::Standing>, Status> {
+        let (app, tenant, runner) = (&self.app, &caller.tenant, &caller.runner);
+        let standings = if caller.revoked {
+            jobs::left_by(app, tenant, runner, running).await
+        } else {
+            jobs::renew(app, tenant, runner, running).await
+        };
+        standings.map_err(status_of)
     }
 
     pub(super) fn reconnect_window(&self) -> u32 {
         let window = (self.hub.len() * RECONNECT_MS_PER_RUNNER).max(MIN_RECONNECT_WINDOW_MS);
         u32::try_from(window).unwrap_or(u32::MAX)
+    }
+}
+
+impl Caller {
+    fn new(runner: runners::Runner, revoked: bool) -> Self {
+        Self {
+            tenant: messages::tenant(&runner.account_id),
+            runner: runner.id,
+            pool: runner.pool_id,
+            pool_name: if revoked {
+                String::new()
+            } else {
+                runner.pool_name
+            },
+            revoked,
+        }
     }
 }
 
@@ -107,14 +152,12 @@ fn session(peer: &Peer, runner: &RunnerId, asked: HelloRequest) -> Session {
 #[tonic::async_trait]
 impl Runner for RunnerService {
     async fn hello(&self, request: Request<HelloRequest>) -> Answer<HelloResponse> {
-        let caller = self.caller(&request).await?;
+        let caller = self.caller_or_deliverer(&request).await?;
         let peer = Arc::clone(link::server::runner(&request)?);
         let asked = request.into_inner();
         let version = negotiated(&asked)?;
         let running = messages::running(&asked.running)?;
-        let standings = jobs::renew(&self.app, &caller.tenant, &caller.runner, &running)
-            .await
-            .map_err(status_of)?;
+        let standings = self.standings(&caller, &running).await?;
         let timing = &self.app.installation.timing;
         let answer = HelloResponse {
             version,
@@ -126,6 +169,9 @@ impl Runner for RunnerService {
             pool_name: caller.pool_name,
             directives: messages::directives(&running, standings),
         };
+        if caller.revoked {
+            return Ok(Response::new(answer));
+        }
         let session = session(&peer, &caller.runner, asked);
         let offered = Offered::of_capabilities(&session.capabilities);
         self.hub.said(&caller.runner, offered);
@@ -162,18 +208,17 @@ impl Runner for RunnerService {
     }
 
     async fn heartbeat(&self, request: Request<HeartbeatRequest>) -> Answer<HeartbeatResponse> {
-        let id = identity(&request)?.runner_id.clone();
+        let peer = identity(&request)?;
+        let (id, delivers_only) = (peer.runner_id.clone(), peer.delivers_only);
         let asked = request.get_ref();
         let sequence = asked.sequence;
-        let room = self.hub.set_free(&id, asked.free_slots);
+        let room = !delivers_only && self.hub.set_free(&id, asked.free_slots);
         let directives = if asked.running.is_empty() {
             Vec::new()
         } else {
             let running = messages::running(&asked.running)?;
-            let caller = self.caller(&request).await?;
-            let standings = jobs::renew(&self.app, &caller.tenant, &caller.runner, &running)
-                .await
-                .map_err(status_of)?;
+            let caller = self.caller_or_deliverer(&request).await?;
+            let standings = self.standings(&caller, &running).await?;
             messages::directives(&running, standings)
         };
         if room {
@@ -186,7 +231,7 @@ impl Runner for RunnerService {
     }
 
     async fn renew(&self, request: Request<RenewRequest>) -> Answer<Identity> {
-        let id = identity(&request)?.runner_id.clone();
+        let id = self.caller(&request).await?.runner;
         let csr = &request.get_ref().csr_der;
         let issued = runners::renew(&self.app, &self.authority, &id, csr)
             .await
@@ -243,12 +288,12 @@ impl Runner for RunnerService {
     ) -> Answer<UploadOffsetResponse> {
         // An upload that broke off left nothing (the store keeps whole objects only): it begins
         // anew. QUIC carries a running one across a change of network.
-        self.caller(&request).await?;
+        self.caller_or_deliverer(&request).await?;
         Ok(Response::new(UploadOffsetResponse { offset: 0 }))
     }
 
     async fn upload(&self, request: Request<Streaming<UploadChunk>>) -> Answer<UploadResponse> {
-        let caller = self.caller(&request).await?;
+        let caller = self.caller_or_deliverer(&request).await?;
         artefacts::take(&self.app, &caller, request.into_inner())
             .await
             .map(Response::new)
@@ -264,12 +309,24 @@ impl Runner for RunnerService {
     }
 
     async fn complete(&self, request: Request<CompleteRequest>) -> Answer<CompleteResponse> {
-        let caller = self.caller(&request).await?;
+        let caller = self.caller_or_deliverer(&request).await?;
         let asked = request.into_inner();
         let (id, epoch) = (
             messages::job_id(&asked.job_id)?,
             messages::epoch(asked.epoch)?,
         );
+        if caller.revoked {
+            let delivery = Delivery {
+                runner: &caller.runner,
+                job: &id,
+                epoch,
+                size: 0,
+            };
+            jobs::delivered(&self.app, &caller.tenant, delivery)
+                .await
+                .map_err(status_of)?;
+            return Ok(Response::new(CompleteResponse { accepted: true }));
+        }
         let report = messages::report(asked)?;
         jobs::complete(
             &self.app,

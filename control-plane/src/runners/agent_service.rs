@@ -55,7 +55,8 @@ pub(super) async fn read(app: &App, ctx: &Context, id: &RunnerId) -> Result<(Dem
 }
 
 /// Revokes a runner: its live connections are closed by every gateway at once, and it can neither
-/// connect nor renew nor recover. Its jobs go the way of a lost runner's.
+/// connect nor renew nor get its identity back. Its jobs go the way of a lost runner's; what it
+/// still has of their states it may deliver into quarantine.
 pub(super) async fn revoke(app: &App, ctx: &Context, id: &RunnerId) -> Result<()> {
     let mut tx = app.db.begin().await?;
     let agent = store::find(&mut tx, &ctx.tenant(), id)

@@ -160,7 +160,80 @@ pub async fn recover(app: &App, authority: &Authority, claim: RecoveryClaim<'_>)
     let csr = claim.csr_der.to_vec();
     let identity = check_recovery(authority.ca.certificate(), claim, app.clock.now())
         .map_err(RunnerError::BadRequest)?;
+    if identity.delivers_only {
+        return Err(RunnerError::Revoked);
+    }
     renew(app, authority, &identity.runner_id, &csr).await
+}
+
+/// How long a certificate for deliveries lives; the runner asks for another one if it needs longer.
+const DELIVERY: TimeDelta = TimeDelta::hours(1);
+/// How long it waits for another one: each is in the audit log.
+const BETWEEN_DELIVERIES: TimeDelta = TimeDelta::minutes(5);
+
+/// The revoked runner behind a recovery claim, which proves the key of its last certificate.
+///
+/// # Errors
+/// [`RunnerError::BadRequest`] for a proof that proves nothing, [`RunnerError::Unknown`] unless the
+/// runner is revoked.
+pub async fn revoked_claimant(
+    app: &App,
+    authority: &Authority,
+    claim: RecoveryClaim<'_>,
+) -> Result<Runner> {
+    let identity = check_recovery(authority.ca.certificate(), claim, app.clock.now())
+        .map_err(RunnerError::BadRequest)?;
+    revoked_runner(app, &identity.runner_id).await
+}
+
+/// A revoked runner by its id.
+///
+/// # Errors
+/// [`RunnerError::Unknown`] when there is none, or it is not revoked.
+pub async fn revoked_runner(app: &App, id: &RunnerId) -> Result<Runner> {
+    let mut conn = app.db.acquire().await?;
+    let found = store::find(&mut conn, id).await?;
+    found
+        .filter(|runner| runner.revoked_at.is_some())
+        .ok_or(RunnerError::Unknown)
+}
+
+/// A certificate with which a revoked runner may deliver the states of its jobs, and nothing else;
+/// `None` when it was given one a moment ago. The caller has seen that there are any states.
+///
+/// # Errors
+/// [`RunnerError::BadRequest`], or the database's own.
+pub async fn issue_delivery(
+    app: &App,
+    authority: &Authority,
+    runner: &Runner,
+    csr: &[u8],
+) -> Result<Option<Issued>> {
+    let now = app.clock.now();
+    let not_after = now + DELIVERY;
+    let certificate = authority
+        .ca
+        .sign_delivery(csr, &runner.id, now - SKEW, not_after)
+        .map_err(RunnerError::BadRequest)?;
+    let mut actor = Actor::system(&runner.account_id, &runner.name);
+    actor.kind = ActorKind::Runner;
+    actor.id = runner.id.to_string();
+    let ctx = Context::new(actor, app.clock.clone());
+    let target = Target::new("agents", &runner.id);
+    let detail = json!({ "name": runner.name, "until": not_after });
+    let mut tx = app.db.begin().await?;
+    let earlier = now - BETWEEN_DELIVERIES;
+    if !store::note_delivery(&mut tx, &ctx.tenant(), &runner.id, now, earlier).await? {
+        return Ok(None);
+    }
+    audit::record_attempt(&mut tx, &ctx, target, "runner.deliver", "done", detail).await?;
+    tx.commit().await?;
+    tracing::warn!(runner = %runner.id, "a revoked runner delivers the states of its jobs");
+    Ok(Some(Issued {
+        runner: runner.id.clone(),
+        certificate_der: certificate.to_vec(),
+        not_after,
+    }))
 }
 
 /// Forgets who was connected to an earlier process.

@@ -83,6 +83,30 @@ pub(super) async fn set_certificate(
     Ok(())
 }
 
+/// Notes that a revoked runner is given a certificate for deliveries; `false` if it was given one
+/// after `earlier`, or is not revoked.
+pub(super) async fn note_delivery(
+    conn: &mut Conn,
+    tenant: &Tenant,
+    id: &RunnerId,
+    now: Timestamp,
+    earlier: Timestamp,
+) -> Result<bool> {
+    let rows = conn
+        .query(
+            "UPDATE runners SET delivery_issued_at = $3
+             WHERE account_id = $1 AND id = $2 AND revoked_at IS NOT NULL
+                AND (delivery_issued_at IS NULL OR delivery_issued_at <= $4)",
+        )
+        .bind(tenant.account())
+        .bind(id)
+        .bind(now)
+        .bind(earlier)
+        .execute()
+        .await?;
+    Ok(rows == 1)
+}
+
 pub(super) async fn connected(conn: &mut Conn, session: &Session, now: Timestamp) -> Result<()> {
     conn.query(
         "UPDATE runners SET software = $2, capacity = $3, labels = $4, capabilities = $5,

@@ -125,9 +125,10 @@ pub async fn wait_of(app: &App, run: &Run) -> Result<(Option<WaitReason>, i64), 
 async fn at_limit(
     conn: &mut db::Conn,
     job: &jobs::Job,
-    account_limit: i64,
+    default_limit: i64,
 ) -> Result<Option<WaitReason>, RunError> {
     let at_work = jobs::turns::at_work(conn, job).await?;
+    let account_limit = at_work.account_limit(default_limit);
     let full = |code, whose, jobs: i64, limit: i64| {
         let detail = format!("{whose} limit {jobs} of {limit}: it starts when another run ends");
         reason(code, detail)
@@ -175,13 +176,13 @@ async fn waiting_for_runner(
     conn: &mut db::Conn,
     tenant: &Tenant,
     job: jobs::Job,
-    account_limit: i64,
+    default_limit: i64,
 ) -> Result<(Option<WaitReason>, i64), RunError> {
     let of_fetch = job.owner.fetch().is_some();
     match (job.status, job.kind) {
         (JobStatus::Queued | JobStatus::Offered, _) => {
             let ahead = jobs::turns::ahead(conn, &job.pool_id, &job.id).await?;
-            if let Some(full) = at_limit(conn, &job, account_limit).await? {
+            if let Some(full) = at_limit(conn, &job, default_limit).await? {
                 return Ok((Some(full), ahead + 1));
             }
             let there = runners::standing(conn, tenant, &job.pool_id, of_fetch).await?;

@@ -241,6 +241,13 @@ fn obstacle(
     if let Err((_, reason)) = &candidate.content {
         return Some(reason.clone());
     }
+    // Asked here and not where the call came in: it may have been revoked since.
+    if lease.is_some_and(|lease| lease.runner_revoked) {
+        return Some(
+            "its runner had been revoked when it came; look at it, then promote it or leave it"
+                .to_owned(),
+        );
+    }
     let held = workspace
         .lock
         .as_ref()

@@ -307,6 +307,8 @@ pub(super) struct Lease {
     pub status: JobStatus,
     pub epoch: i64,
     pub recovery_until: Option<Timestamp>,
+    /// Nothing that its runner says becomes current without a person.
+    pub runner_revoked: bool,
 }
 
 /// A job's lease, kept as it is until the transaction ends.
@@ -317,8 +319,10 @@ pub(super) async fn lock_lease(
 ) -> Result<Option<Lease>> {
     tx.lock_row("jobs", job.as_str()).await?;
     tx.query(
-        "SELECT run_id, workspace_id, status, epoch, recovery_until FROM jobs
-         WHERE account_id = $1 AND id = $2",
+        "SELECT run_id, workspace_id, status, epoch, recovery_until,
+            EXISTS (SELECT 1 FROM runners r
+                WHERE r.id = jobs.runner_id AND r.revoked_at IS NOT NULL) AS runner_revoked
+         FROM jobs WHERE account_id = $1 AND id = $2",
     )
     .bind(tenant.account())
     .bind(job)

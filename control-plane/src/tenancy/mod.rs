@@ -8,6 +8,7 @@ mod attributes;
 mod error;
 mod key_store;
 mod keys;
+mod limit;
 mod model;
 mod rotate;
 mod service;
@@ -15,6 +16,7 @@ mod store;
 
 pub use error::TenancyError;
 pub use keys::{JournalKey, Keyring, SealedPlace};
+pub use limit::limit_account;
 pub use model::{Account, Environment, Project};
 pub use rotate::{rewrap_keys, rotate_account_keys};
 pub use service::*;

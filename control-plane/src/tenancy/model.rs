@@ -10,6 +10,8 @@ pub struct Account {
     pub id: AccountId,
     pub name: String,
     pub is_default: bool,
+    /// How many of its jobs may be at work at a time; 0: any number, none: as the installation says.
+    pub max_concurrent_runs: Option<i64>,
     pub created_at: Timestamp,
 }
 

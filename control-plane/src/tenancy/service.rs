@@ -62,6 +62,7 @@ pub async fn create_account(
         id: AccountId::random(),
         name: name.to_owned(),
         is_default,
+        max_concurrent_runs: None,
         created_at: app.clock.now(),
     };
     store::insert_account(tx, &account).await?;

@@ -11,6 +11,7 @@ use crate::http::page::{Page, Paged};
 const ENVIRONMENT: &str =
     "SELECT id, account_id, name, email, max_concurrent_runs, version, created_at, updated_at
     FROM environments ";
+const ACCOUNT: &str = "SELECT id, name, is_default, max_concurrent_runs, created_at FROM accounts ";
 const PROJECT: &str = "SELECT id, account_id, environment_id, name, description, is_default,
     created_at FROM projects ";
 
@@ -29,15 +30,41 @@ pub(super) async fn insert_account(conn: &mut Conn, account: &Account) -> Result
 
 /// All accounts of the installation.
 pub(super) async fn accounts(conn: &mut Conn) -> Result<Vec<Account>> {
-    conn.query("SELECT id, name, is_default, created_at FROM accounts ORDER BY id")
+    conn.build(ACCOUNT)
+        .push("ORDER BY id")
+        .finish()
         .fetch_all()
         .await
 }
 
 pub(super) async fn default_account(conn: &mut Conn) -> Result<Option<Account>> {
-    conn.query("SELECT id, name, is_default, created_at FROM accounts WHERE is_default")
+    conn.build(ACCOUNT)
+        .push("WHERE is_default")
+        .finish()
         .fetch_optional()
         .await
+}
+
+pub(super) async fn account_named(conn: &mut Conn, name: &str) -> Result<Option<Account>> {
+    conn.build(ACCOUNT)
+        .push("WHERE name = ")
+        .bind(name)
+        .finish()
+        .fetch_optional()
+        .await
+}
+
+pub(super) async fn limit_account(
+    conn: &mut Conn,
+    tenant: &Tenant,
+    max_concurrent_runs: Option<i64>,
+) -> Result<()> {
+    conn.query("UPDATE accounts SET max_concurrent_runs = $2 WHERE id = $1")
+        .bind(tenant.account())
+        .bind(max_concurrent_runs)
+        .execute()
+        .await?;
+    Ok(())
 }
 
 pub(super) async fn insert_environment(

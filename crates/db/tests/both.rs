@@ -484,3 +484,19 @@ async fn a_sqlite_lock_held_by_another_process_is_busy() {
     other.close().await;
     database.close().await;
 }
+
+static WITH_GAP: Migrator = db::migrate!("tests/migrations_gap");
+static WITHOUT_GAP: Migrator = db::migrate!("tests/migrations_no_gap");
+
+both_databases! { WITH_GAP;
+    async fn a_migration_between_applied_ones_is_made_up_for(db: Db) {
+        db.migrate(&WITHOUT_GAP).await.unwrap();
+        let mut conn = db.acquire().await.unwrap();
+        let between: Vec<(i64,)> =
+            conn.query("SELECT number FROM between_them").fetch_all().await.unwrap();
+        assert_eq!(between, []);
+        drop(conn);
+        let error = db.migrate(&WITH_GAP).await.unwrap_err();
+        assert!(matches!(error, Error::SchemaTooNew { version: 2 }), "{error}");
+    }
+}

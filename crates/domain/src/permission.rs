@@ -7,6 +7,8 @@ text_enum! {
     pub enum Permission {
         AccountsRead = "accounts:read",
         AccountsRotateKeys = "accounts:rotate-keys",
+        /// How many runs an account may have at work: the installation's to say, not the account's.
+        AccountsLimitRuns = "accounts:limit-runs",
         EnvironmentsRead = "environments:read",
         EnvironmentsCreate = "environments:create",
         EnvironmentsUpdate = "environments:update",

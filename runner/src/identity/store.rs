@@ -49,6 +49,11 @@ struct OnDisk {
 }
 
 impl Identity {
+    /// Whether the certificate is one of a revoked runner: good for delivering what its jobs left.
+    pub fn delivers_only(&self) -> bool {
+        link::ca::parse_peer(&self.certificate_der).is_ok_and(|peer| peer.delivers_only)
+    }
+
     /// The identity kept in the data directory, if there is one.
     ///
     /// # Errors

@@ -12,6 +12,7 @@ mod directory;
 pub mod environment;
 mod fetch;
 mod finish_plan;
+mod hand_over;
 mod logs;
 mod outcome;
 mod plan_again;

@@ -9,6 +9,7 @@ use tokio::sync::watch;
 
 use super::directory::Stage;
 use super::finish_plan::{chain, finish_plan};
+use super::hand_over::{Kept, complete, is_apply, is_released, kept, note};
 use super::outcome::{apply_summary, operations, outcome_of, report, sentence};
 use super::plan_again::plan_again;
 use super::prepare::prepare;
@@ -18,7 +19,7 @@ use crate::executor::{Execution, Executor};
 use crate::logs::source::{StepEnd, StepProgress};
 use crate::relay::{Relay, RelayJob};
 use crate::state::{Label, bring_home, found, sync_snapshots};
-use crate::wire::{Lane, Refused};
+use crate::wire::{ArtefactError, Refused};
 
 /// Runs a job from wherever its directory says it is, to its acknowledged end. Returns when the
 /// directory is gone, or when the runner stops.
@@ -29,17 +30,33 @@ pub async fn run_job(
 ) {
     let id = directory.job.id.clone();
     tracing::info!(job = %id, kind = %directory.job.kind, stage = ?directory.record.stage, "job");
-    let report = if matches!(directory.job.work, Some(job::Work::Fetch(_))) {
-        super::fetch::fetch(&context, &mut directory, &mut wanted).await
-    } else {
-        run_step(&context, &mut directory, &mut wanted).await
-    };
-    let ended = match report {
-        Ok(report) => complete(&context, &mut directory, report, &mut wanted).await,
-        Err(refused) => Err(refused),
-    };
-    if matches!(ended, Err(Refused::Stopping)) {
-        return;
+    loop {
+        let connection = context.wire.connection();
+        let report = if matches!(directory.job.work, Some(job::Work::Fetch(_))) {
+            super::fetch::fetch(&context, &mut directory, &mut wanted).await
+        } else {
+            run_step(&context, &mut directory, &mut wanted).await
+        };
+        let ended = match report {
+            Ok(report) => complete(&context, &mut directory, report, &mut wanted).await,
+            Err(refused) => Err(refused),
+        };
+        match ended {
+            Ok(()) => break,
+            Err(Refused::Stopping) => return,
+            Err(_) if !is_apply(&directory) => break,
+            Err(refused) => {
+                tracing::warn!(
+                    job = %id, %refused,
+                    "an apply was refused; it is kept until the control plane forgets it"
+                );
+                match kept(&context, &mut wanted, connection, &refused).await {
+                    Ok(Kept::Again) => {}
+                    Ok(Kept::Forgotten) => break,
+                    Err(_) => return,
+                }
+            }
+        }
     }
     for executor in context.executors.all() {
         if let Err(error) = executor
@@ -178,12 +195,12 @@ async fn watch_and_report(
         };
     }
     context.wish_for_installed(directory);
-    let applies = matches!(directory.job.work, Some(job::Work::Apply(_)));
+    let applies = is_apply(directory);
     let said = sentence(&ended, applies);
     progress.send_modify(|it| it.end = Some(end_of(directory, &ended, &said)));
     note(directory, Stage::Finishing);
     let mut report = if applies {
-        apply_report(context, directory, &ended).await?
+        apply_report(context, directory, &ended, wanted).await?
     } else {
         plan_report(context, directory, &ended).await
     };
@@ -310,6 +327,7 @@ async fn apply_report(
     context: &Context,
     directory: &JobDirectory,
     ended: &Ended,
+    wanted: &watch::Receiver<Wanted>,
 ) -> Result<CompleteRequest, Refused> {
     let job = &directory.job;
     let died = matches!(ended, Ended::Died { .. });
@@ -332,9 +350,11 @@ async fn apply_report(
     let home = bring_home(&context.wire, job, &step, state_file, label).await;
     let (home, unsent) = match home {
         Ok(home) => (home, None),
-        Err(crate::wire::ArtefactError::Refused(Refused::Stopping)) => {
-            return Err(Refused::Stopping);
+        Err(ArtefactError::Refused(refused @ (Refused::Stopping | Refused::Denied(_)))) => {
+            return Err(refused);
         }
+        // Its report would be taken, and the only copy of the state removed.
+        Err(error) if is_released(wanted) => return Err(Refused::Status(chain(&error))),
         Err(error) => (crate::state::BroughtHome::default(), Some(chain(&error))),
     };
     let done = operations(&step).unwrap_or_default();
@@ -404,54 +424,4 @@ async fn plan_report(
         }
     }
     request
-}
-
-/// Reports until it is acknowledged. An apply whose report is refused is kept until the control
-/// plane says to forget it: its state may still be asked for.
-async fn complete(
-    context: &Context,
-    directory: &mut JobDirectory,
-    report: CompleteRequest,
-    wanted: &mut watch::Receiver<Wanted>,
-) -> Result<(), Refused> {
-    let answer = tokio::select! {
-        answer = context.wire.call(Lane::Control, |mut client| {
-            let report = report.clone();
-            async move { Ok(client.complete(report).await?.into_inner().accepted) }
-        }) => answer,
-        () = until_forgotten(wanted) => return Ok(()),
-    };
-    let applies = matches!(directory.job.work, Some(job::Work::Apply(_)));
-    match answer {
-        Ok(true) => {
-            note(directory, Stage::Over);
-            Ok(())
-        }
-        Err(Refused::Stopping) => Err(Refused::Stopping),
-        Ok(false) | Err(Refused::Stale | Refused::Status(_)) if !applies => Ok(()),
-        refused => {
-            tracing::warn!(
-                job = %directory.job.id, ?refused,
-                "the report of an apply was refused; it is kept until the control plane forgets it"
-            );
-            until_forgotten(wanted).await;
-            Ok(())
-        }
-    }
-}
-
-async fn until_forgotten(wanted: &mut watch::Receiver<Wanted>) {
-    if wanted
-        .wait_for(|wanted| *wanted == Wanted::Forget)
-        .await
-        .is_err()
-    {
-        std::future::pending::<()>().await;
-    }
-}
-
-fn note(directory: &mut JobDirectory, stage: Stage) {
-    if let Err(error) = directory.enter(stage) {
-        tracing::warn!(job = %directory.job.id, %error, "the job's record could not be written");
-    }
 }

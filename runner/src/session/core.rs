@@ -66,6 +66,8 @@ pub enum Event {
     },
     /// There is a new certificate.
     IdentityRenewed,
+    /// The runner is revoked; its certificate is good for delivering what its jobs left, no more.
+    Revoked,
     /// A job's task has ended and its directory is gone.
     JobEnded {
         job: String,
@@ -143,6 +145,8 @@ pub struct Core {
     window: Option<Duration>,
     backoff: Backoff,
     draining: bool,
+    /// Only to deliver: no leases, and the end once nothing is left.
+    revoked: bool,
     ended: bool,
 }
 
@@ -167,6 +171,7 @@ impl Core {
             window: None,
             backoff: Backoff::default(),
             draining: false,
+            revoked: false,
             ended: false,
         }
     }
@@ -273,7 +278,11 @@ impl Core {
                 if ok {
                     self.jobs.insert(job, epoch);
                 }
-                self.announce_slots(now);
+                if self.draining && self.jobs.is_empty() && self.taking.is_empty() {
+                    self.end(self.revoked, &mut commands);
+                } else {
+                    self.announce_slots(now);
+                }
             }
             Event::HeartbeatAnswered { sequence } => self.answered = self.answered.max(sequence),
             Event::Directive { job, epoch, wanted } => {
@@ -287,10 +296,17 @@ impl Core {
             }
             Event::Drain { after } => self.successor_at = Some(now + after),
             Event::IdentityRenewed => self.successor_at = Some(now),
+            Event::Revoked => {
+                self.revoked = true;
+                self.draining = true;
+                if self.jobs.is_empty() && self.taking.is_empty() {
+                    self.end(true, &mut commands);
+                }
+            }
             Event::JobEnded { job } => {
                 self.jobs.remove(&job);
                 if self.draining && self.jobs.is_empty() && self.taking.is_empty() {
-                    self.end(false, &mut commands);
+                    self.end(self.revoked, &mut commands);
                 } else {
                     self.announce_slots(now);
                 }
@@ -298,7 +314,7 @@ impl Core {
             Event::DrainWanted => {
                 self.draining = true;
                 if self.jobs.is_empty() && self.taking.is_empty() {
-                    self.end(false, &mut commands);
+                    self.end(self.revoked, &mut commands);
                 } else {
                     self.announce_slots(now);
                 }
@@ -326,10 +342,12 @@ impl Core {
         self.answered = self.sequence;
         self.announced_slots = self.free();
         commands.push(Command::Use { id });
-        commands.push(Command::Lease {
-            id,
-            free: self.announced_slots,
-        });
+        if !self.revoked {
+            commands.push(Command::Lease {
+                id,
+                free: self.announced_slots,
+            });
+        }
         commands.extend(replaced.map(|id| Command::Close { id }));
     }
 
@@ -537,6 +555,31 @@ mod tests {
         );
     }
 
+    #[test]
+    fn a_revoked_runner_with_jobs_delivers_them_first() {
+        let mut core = Core::new(1, BTreeMap::from([("a".to_owned(), 1)]));
+        core.tick(S(0));
+        assert_eq!(core.handle(S(0), Event::Revoked, 0.5), []);
+        core.handle(
+            S(0),
+            Event::ConnectFailed {
+                id: 1,
+                fatal: false,
+            },
+            0.5,
+        );
+        core.tick(S(60));
+        let commands = core.handle(S(60), connected(2), 0.5);
+        assert_eq!(commands, [Command::Use { id: 2 }]);
+        let offer = Event::Offered {
+            job: "b".into(),
+            epoch: 1,
+        };
+        assert_eq!(core.handle(S(61), offer, 0.5), []);
+        let ended = core.handle(S(62), Event::JobEnded { job: "a".into() }, 0.5);
+        assert_eq!(ended, [Command::Exit { refused: true }]);
+    }
+
     fn event() -> impl Strategy<Value = Event> {
         let job = prop_oneof![
             Just("a".to_owned()),
@@ -584,6 +627,7 @@ mod tests {
                     | Event::Directive { .. }
                     | Event::Drain { .. }
                     | Event::IdentityRenewed
+                    | Event::Revoked
                     | Event::JobEnded { .. }
                     | Event::DrainWanted
                     | Event::StopWanted => true,

@@ -4,4 +4,5 @@
 //! no clock. [`shell`] connects, calls and waits as it is told.
 
 pub mod core;
+mod failure;
 pub mod shell;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use link::client::{ConnectError, Connection, Connector};
+use link::client::{Connection, Connector};
 use protocol::v1::{
     AcknowledgeRequest, Capabilities, HeartbeatRequest, HelloRequest, HelloResponse, JobDirective,
     LeaseRequest, lease_event,
@@ -13,6 +13,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
 use super::core::{Command, ConnectionId, Core, Event, Wanted};
+use super::failure;
 use crate::clock::Stopwatch;
 use crate::gateway::Connected;
 use crate::identity::{self, Identity};
@@ -107,7 +108,13 @@ impl Session {
         for directory in found {
             shell.start_job(directory);
         }
-        shell.schedule_renewal();
+        if shell.session.identity.delivers_only() {
+            if let Some(end) = shell.decide(Event::Revoked) {
+                return end;
+            }
+        } else {
+            shell.schedule_renewal();
+        }
         loop {
             let commands = shell.core.tick(shell.clock.elapsed());
             if let Some(end) = shell.obey(commands) {
@@ -162,8 +169,13 @@ impl Shell {
                     Err(error) => tracing::error!(%error, "the new certificate can't be used"),
                 }
                 self.session.identity = *identity;
-                self.schedule_renewal();
-                Event::IdentityRenewed
+                if self.session.identity.delivers_only() {
+                    // It isn't renewed: if it runs out, the key is proved once more.
+                    Event::Revoked
+                } else {
+                    self.schedule_renewal();
+                    Event::IdentityRenewed
+                }
             }
         };
         self.decide(event)
@@ -263,7 +275,14 @@ impl Shell {
                     connection,
                     hello: Box::new(hello),
                 }),
-                Err(error) => failed(id, &error, &connector, &identity, &data, &heard).await,
+                Err(error) => {
+                    let failure = failure::of(&error, &connector, &identity, &data).await;
+                    if let Some(recovered) = failure.recovered {
+                        let _ = heard.send(Heard::Renewed(Box::new(recovered)));
+                    }
+                    let fatal = failure.fatal;
+                    heard.send(Heard::Event(Event::ConnectFailed { id, fatal }))
+                }
             };
         });
     }
@@ -448,35 +467,6 @@ impl Shell {
             }
         });
     }
-}
-
-async fn failed(
-    id: ConnectionId,
-    error: &ConnectError,
-    connector: &Connector,
-    identity: &Identity,
-    data: &std::path::Path,
-    heard: &mpsc::UnboundedSender<Heard>,
-) -> Result<(), mpsc::error::SendError<Heard>> {
-    tracing::warn!(%error, "no connection to the gateway");
-    let mut fatal = error.is_final();
-    if fatal && identity.is_expired(crate::clock::unix_seconds()) {
-        match Box::pin(identity::recover(connector, identity)).await {
-            Ok(recovered) => {
-                fatal = false;
-                tracing::info!("the expired certificate was exchanged for a new one");
-                if let Err(error) = recovered.save(data) {
-                    tracing::error!(%error, "the recovered certificate could not be kept");
-                }
-                heard.send(Heard::Renewed(Box::new(recovered)))?;
-            }
-            Err(error) => {
-                tracing::error!(%error, "the expired certificate could not be exchanged");
-                fatal = !error.is_passing();
-            }
-        }
-    }
-    heard.send(Heard::Event(Event::ConnectFailed { id, fatal }))
 }
 
 fn directed(directive: JobDirective) -> Event {

@@ -40,6 +40,10 @@ pub enum Refused {
     Stale,
     #[error("the control plane refused: {0}")]
     Status(String),
+    /// This runner has been revoked. What is left of its applies it may deliver over a connection
+    /// that is for that only.
+    #[error("the control plane does not let this runner do it: {0}")]
+    Denied(String),
     /// The runner stops.
     #[error("the runner is stopping")]
     Stopping,
@@ -109,6 +113,25 @@ impl Wire {
 }
 
 impl Wire {
+    /// Which connection calls go over now, if there is one.
+    pub fn connection(&self) -> Option<u64> {
+        self.connection.borrow().as_ref().map(|it| it.id())
+    }
+
+    /// Waits for another connection than this one.
+    ///
+    /// # Errors
+    /// [`Refused::Stopping`].
+    pub async fn other_connection(&self, than: Option<u64>) -> Result<(), Refused> {
+        let mut connections = self.connection.clone();
+        let other = |it: &Option<Arc<Connected>>| {
+            it.as_ref()
+                .is_some_and(|connected| Some(connected.id()) != than)
+        };
+        let found = connections.wait_for(other).await;
+        found.map(drop).map_err(|_| Refused::Stopping)
+    }
+
     /// Says how far a job is, if there is a connection; nothing depends on it.
     pub async fn tell(&self, progress: protocol::v1::ProgressRequest) {
         let Some(connected) = self.connection.borrow().clone() else {
@@ -189,10 +212,10 @@ fn verdict(status: &Status, failures: u32) -> Option<Refused> {
         | Code::InvalidArgument
         | Code::NotFound
         | Code::AlreadyExists
-        | Code::PermissionDenied
         | Code::OutOfRange
         | Code::Unimplemented
         | Code::DataLoss => Some(refused()),
+        Code::PermissionDenied => Some(Refused::Denied(status.message().to_owned())),
     }
 }
 
@@ -212,6 +235,10 @@ mod tests {
         assert!(matches!(
             verdict(&Status::invalid_argument("no"), 1),
             Some(Refused::Status(text)) if text == "no"
+        ));
+        assert!(matches!(
+            verdict(&Status::permission_denied("revoked"), 1),
+            Some(Refused::Denied(_))
         ));
     }
 }

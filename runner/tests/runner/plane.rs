@@ -48,6 +48,8 @@ pub(crate) struct Held {
     /// Its report is not taken.
     pub(crate) refuses: bool,
     pub(crate) refused: u32,
+    /// Its final state was refused, because the runner is revoked.
+    pub(crate) denied: u32,
 }
 
 impl Held {
@@ -74,6 +76,8 @@ pub(crate) struct Shared {
     pub(crate) hellos: Mutex<Vec<HelloRequest>>,
     pub(crate) recovered: Mutex<u32>,
     pub(crate) renewed: Mutex<u32>,
+    /// Every runner is revoked: it may come back to deliver only.
+    pub(crate) revoked: Mutex<bool>,
     /// Itself, for answers that outlive a call.
     pub(crate) own: std::sync::Weak<Shared>,
 }
@@ -104,6 +108,7 @@ impl Plane {
             hellos: Mutex::default(),
             recovered: Mutex::default(),
             renewed: Mutex::default(),
+            revoked: Mutex::default(),
         });
         Self::serve(shared, "127.0.0.1:0".parse().unwrap())
     }

@@ -22,16 +22,28 @@ type Answers<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
 impl Shared {
     fn certify(&self, csr: &[u8], runner: &RunnerId) -> Result<Response<Identity>, Status> {
         let until = now() + *self.certificate_life.lock();
-        let certificate = self
-            .ca
-            .sign_csr(csr, runner, now() - chrono::TimeDelta::days(1), until)
-            .map_err(|error| Status::invalid_argument(error.to_string()))?;
+        let since = now() - chrono::TimeDelta::days(1);
+        let certificate = if *self.revoked.lock() {
+            self.ca.sign_delivery(csr, runner, since, until)
+        } else {
+            self.ca.sign_csr(csr, runner, since, until)
+        };
+        let certificate =
+            certificate.map_err(|error| Status::invalid_argument(error.to_string()))?;
         Ok(Response::new(Identity {
             runner_id: runner.to_string(),
             certificate_der: certificate.to_vec().into(),
             ca_der: self.ca.certificate().to_vec().into(),
             not_after: until.timestamp(),
         }))
+    }
+
+    /// A revoked runner comes with a certificate for deliveries, or is not let in.
+    fn welcome<T>(&self, request: &Request<T>) -> Result<(), Status> {
+        if *self.revoked.lock() && !identity(request)?.delivers_only {
+            return Err(Status::permission_denied("revoked"));
+        }
+        Ok(())
     }
 
     fn leased<T>(
@@ -112,6 +124,7 @@ impl Runner for Shared {
         &self,
         request: Request<HelloRequest>,
     ) -> Result<Response<HelloResponse>, Status> {
+        self.welcome(&request)?;
         let runner_id = identity(&request)?.runner_id.to_string();
         let request = request.into_inner();
         let directives = self.directives(&request.running);
@@ -258,6 +271,7 @@ impl Runner for Shared {
         &self,
         request: Request<Streaming<UploadChunk>>,
     ) -> Result<Response<UploadResponse>, Status> {
+        let welcome = self.welcome(&request);
         let mut chunks = request.into_inner();
         let mut head: Option<UploadHead> = None;
         while let Some(chunk) = chunks.message().await? {
@@ -267,6 +281,12 @@ impl Runner for Shared {
             let head = head
                 .clone()
                 .ok_or_else(|| Status::invalid_argument("no head"))?;
+            if let Err(denied) = welcome {
+                if head.final_state {
+                    self.jobs.lock().get_mut(&head.job_id).unwrap().denied += 1;
+                }
+                return Err(denied);
+            }
             self.leased(&head.job_id, head.epoch, |held| {
                 let at = held
                     .uploads
@@ -342,6 +362,7 @@ impl Runner for Shared {
         &self,
         request: Request<CompleteRequest>,
     ) -> Result<Response<CompleteResponse>, Status> {
+        self.welcome(&request)?;
         let request = request.into_inner();
         let accepted = self.leased(&request.job_id.clone(), request.epoch, |held| {
             if held.refuses {

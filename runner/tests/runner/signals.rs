@@ -100,6 +100,37 @@ async fn a_refused_apply_is_kept_until_it_is_forgotten() {
     gone(&machine, "job-a").await;
 }
 
+/// A runner is revoked just when its apply ends: what is refused over the old connection is kept, and
+/// comes home over the one that it gets for deliveries.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_revoked_runner_could_not_deliver_comes_home_later() {
+    let plane = Plane::start().await;
+    let Some(machine) = Machine::start(&plane) else {
+        return;
+    };
+    mid_apply(&plane, SLOW).await;
+    *plane.shared.revoked.lock() = true;
+    plane
+        .until("the refused state", "job-a", |held| held.denied > 0)
+        .await;
+    assert!(machine.job("job-a").join("step").is_dir());
+    assert!(plane.with("job-a", |held| held.completed.is_none()));
+
+    let kept = plane.stop().await;
+    let plane = Plane::again(kept);
+    plane.completion("job-a").await;
+    plane.with("job-a", |held| {
+        let state = held.upload("state").unwrap();
+        let text = String::from_utf8_lossy(&state.data);
+        assert!(
+            state.head.final_state && text.contains("\"last\""),
+            "{text}"
+        );
+    });
+    gone(&machine, "job-a").await;
+    assert_eq!(*plane.shared.recovered.lock(), 1);
+}
+
 /// Certificates that live for seconds are renewed over the live connection: a job that runs for
 /// several of their lives goes on as if nothing happened, and no identity has to be recovered.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -4,7 +4,16 @@
 use std::path::{Path, PathBuf};
 
 use testkit::database::TestDb;
-use tests::{Backend, Dev, Options, Project, terrane};
+use tests::{Api, Backend, Dev, Options, Project, terrane};
+
+/// What `terrane dev` keeps as files, and a backup seals.
+const KEPT: [&str; 5] = [
+    "admin-password",
+    "token",
+    "runner-token",
+    "ca/ca.pem",
+    "ca/ca.key",
+];
 
 /// Something to lose: a state, a run with its logs, a sensitive variable.
 struct Installation {
@@ -66,6 +75,13 @@ async fn goes_from_one_into_the_other(from: Option<&TestDb>, into: Option<&TestD
     let key = std::fs::read_to_string(old.dev.facts.data_dir.join("installation.key")).unwrap();
     let found = find_text(Path::new(backup), key.trim());
     assert!(found.is_none(), "the key is in {found:?}");
+    for file in KEPT {
+        let text = std::fs::read_to_string(old.dev.facts.data_dir.join(file)).unwrap();
+        let secret = text.lines().last().unwrap_or_default();
+        let line = text.lines().nth(1).unwrap_or(secret);
+        let found = find_text(Path::new(backup), line);
+        assert!(found.is_none(), "{file} is in {found:?}");
+    }
 
     let options = Options {
         database: url(into),
@@ -80,6 +96,13 @@ async fn goes_from_one_into_the_other(from: Option<&TestDb>, into: Option<&TestD
         let (again, said) = run(&["restore", backup], data, url(into).as_deref());
         assert!(!again && said.contains("not empty"), "{said}");
     });
+    // Whoever trusts the old CA and has the old password or token goes on with them.
+    for file in KEPT {
+        let read = |dev: &Dev| std::fs::read_to_string(dev.facts.data_dir.join(file)).unwrap();
+        assert_eq!(read(&new), read(&old.dev), "{file}");
+    }
+    let as_before = Api::new(&new.facts.url, &old.dev.facts.ca_file, &old.dev.facts.token);
+    as_before.get("account/details").await.expect(200);
     let project = Project::new(&new);
     project
         .backend(Backend::Cloud, "kept")
@@ -139,7 +162,7 @@ async fn a_backup_that_is_not_whole_is_refused() {
 
     /// What the refusal says, and what was done to the backup.
     type Garbling = (&'static str, fn(&Path));
-    let garbling: [Garbling; 5] = [
+    let garbling: [Garbling; 7] = [
         ("manifest.json", |backup| {
             std::fs::remove_file(backup.join("manifest.json")).unwrap();
         }),
@@ -159,6 +182,15 @@ async fn a_backup_that_is_not_whole_is_refused() {
         ("missing, changed or cut short", |backup| {
             std::fs::remove_file(a_file(&backup.join("objects"))).unwrap();
         }),
+        ("files.sealed", |backup| {
+            let path = backup.join("files.sealed");
+            let mut bytes = std::fs::read(&path).unwrap();
+            *bytes.last_mut().unwrap() ^= 1;
+            std::fs::write(&path, bytes).unwrap();
+        }),
+        ("files.sealed", |backup| {
+            std::fs::remove_file(backup.join("files.sealed")).unwrap();
+        }),
     ];
     for (number, (word, garble)) in garbling.into_iter().enumerate() {
         let backup = old.dev.scratch().join(format!("garbled-{number}"));
@@ -169,6 +201,7 @@ async fn a_backup_that_is_not_whole_is_refused() {
         let (restored, said) = run(&["restore", backup.to_str().unwrap()], &data, None);
         assert!(!restored && said.contains(word), "{word}: {said}");
         assert!(said.contains("Nothing was restored"), "{said}");
+        assert!(KEPT.iter().all(|file| !data.join(file).exists()), "{word}");
         // The same place takes the whole one.
         let (restored, said) = run(&["restore", pristine.to_str().unwrap()], &data, None);
         assert!(restored, "{said}");

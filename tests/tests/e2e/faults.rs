@@ -15,7 +15,7 @@ pub(crate) struct Stage {
     pub(crate) cloud: FakeCloud,
     pub(crate) workspace: String,
     pub(crate) runner: Runner,
-    dev: Dev,
+    pub(crate) dev: Dev,
     /// What the provider block says, wherever the job runs.
     pub(crate) endpoint: String,
     around: Around,

@@ -1,5 +1,7 @@
 //! `terraform login` through the sign-in page, and `terraform logout`.
 
+use std::path::Path;
+
 use tests::{Backend, Dev, Project};
 
 /// Signs in as the browser would: follows the page's form with the admin's password.
@@ -34,20 +36,56 @@ async fn login_gives_a_token_that_works_and_logout_forgets_it() {
     );
     let mut terminal = project.terminal(&["login", project.host()]);
     terminal.expect("Enter a value:").type_line("yes");
-    tests::wait::blocking("the browser is opened", || opened.exists());
-    let authorise = std::fs::read_to_string(&opened).unwrap().trim().to_owned();
+    let authorise = opened_at(&opened);
 
     let password = std::fs::read_to_string(&dev.facts.admin_password_file).unwrap();
-    sign_in(&dev, &authorise, password.trim()).await;
+    let session = sign_in(&dev, &authorise, password.trim()).await;
     let (status, transcript) = terminal.finish();
     assert_eq!(status.code(), Some(0), "{transcript}");
     project.ok(&["init"]);
     project.ok(&["logout", project.host()]);
     project.exits(1, &["init"]);
+
+    // The same browser is asked for consent only.
+    let mut terminal = project.terminal(&["login", project.host()]);
+    terminal.expect("Enter a value:").type_line("yes");
+    consent(&dev, &opened_at(&opened), &session).await;
+    let (status, transcript) = terminal.finish();
+    assert_eq!(status.code(), Some(0), "{transcript}");
+    project.ok(&["init"]);
 }
 
-/// GETs the page, fills its form in, and follows the redirects up to the CLI's own listener.
-async fn sign_in(dev: &Dev, authorise: &str, password: &str) {
+/// Where the browser was sent.
+fn opened_at(opened: &Path) -> String {
+    tests::wait::blocking("the browser is opened", || opened.exists());
+    let text = std::fs::read_to_string(opened).unwrap();
+    std::fs::remove_file(opened).unwrap();
+    text.trim().to_owned()
+}
+
+/// Presses the button of the page that a browser with this session is shown.
+async fn consent(dev: &Dev, authorise: &str, session: &str) {
+    let client = testkit::recorder::client(&dev.facts.ca_file);
+    let page = client.get(authorise).header("cookie", session);
+    let page = page.send().await.unwrap();
+    assert_eq!(page.status(), 200);
+    let cookies = format!("{}; {session}", cookies(&page));
+    let html = page.text().await.unwrap();
+    assert!(!html.contains("type=\"password\""), "{html}");
+    let mut fields = hidden_fields(&html);
+    fields.push(("action".into(), "approve".into()));
+    let action = absolute(authorise, between(&html, "action=\"", "\"").unwrap());
+    let form = client.post(action).header("cookie", cookies).form(&fields);
+    let answer = form.send().await.unwrap();
+    assert_eq!(answer.status(), 303);
+    let listener = answer.headers()["location"].to_str().unwrap();
+    let told = client.get(listener).send().await.unwrap();
+    assert!(told.status().is_success(), "{}", told.status());
+}
+
+/// GETs the page, fills its form in, and follows the redirects up to the CLI's own listener. Gives
+/// the cookie of the session.
+async fn sign_in(dev: &Dev, authorise: &str, password: &str) -> String {
     let client = testkit::recorder::client(&dev.facts.ca_file);
     let page = client.get(authorise).send().await.unwrap();
     assert_eq!(page.status(), 200);
@@ -95,6 +133,7 @@ async fn sign_in(dev: &Dev, authorise: &str, password: &str) {
         .send()
         .await
         .unwrap();
+    let session = self::cookies(&answer);
     let mut at = action;
     while answer.status().is_redirection() {
         let next = absolute(&at, answer.headers()["location"].to_str().unwrap());
@@ -111,6 +150,7 @@ async fn sign_in(dev: &Dev, authorise: &str, password: &str) {
         }
     }
     assert!(answer.status().is_success(), "{at}: {}", answer.status());
+    session
 }
 
 pub(crate) fn cookies(answer: &reqwest::Response) -> String {

@@ -2,6 +2,17 @@
 
 use std::path::{Path, PathBuf};
 
+/// What lets people and machines in, as paths in the data directory: part of a backup, sealed. Not
+/// among them: the installation key, which seals them; the directories of runners, which join
+/// anew; what each start makes again.
+pub(in crate::cli) const KEPT: &[&str] = &[
+    "admin-password",
+    "token",
+    "runner-token",
+    "ca/ca.pem",
+    "ca/ca.key",
+];
+
 /// The data directory of one `terrane dev`.
 #[derive(Debug, Clone)]
 pub(super) struct DataDir(PathBuf);

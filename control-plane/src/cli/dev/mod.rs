@@ -26,6 +26,8 @@ use url::Url;
 use vault::InstallationKey;
 
 pub(super) use arguments::Arguments;
+pub(super) use data_dir::KEPT;
+
 use ca::DevCa;
 use data_dir::DataDir;
 use report::{Addresses, Facts};

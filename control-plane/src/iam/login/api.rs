@@ -13,11 +13,12 @@ use serde_json::{Value, json};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::csrf::{self, BrowserCookie};
+use super::csrf::{self, BrowserCookie, Purpose};
 use super::error::{ExchangeError, SignInError};
 use super::page;
 use super::request::{AuthorizationRequest, Params, Refusal};
 use super::service::{self, TokenRequest};
+use super::session;
 use crate::app::App;
 use crate::context::Origin;
 use crate::http::error::chain;
@@ -28,17 +29,28 @@ pub fn routes() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(exchange))
 }
 
-/// What the page's form sends.
+/// What the pages' forms send.
 #[derive(Deserialize)]
 struct SignInForm {
+    /// [`APPROVE`] or [`SIGN_OUT`]; else it is name and password.
+    #[serde(default)]
+    action: String,
     #[serde(default)]
     username: String,
+    #[serde(default = "no_password")]
     password: Secret,
     #[serde(default)]
     csrf: String,
     #[serde(flatten)]
     params: Params,
 }
+
+fn no_password() -> Secret {
+    Secret::new(String::new())
+}
+
+const APPROVE: &str = "approve";
+const SIGN_OUT: &str = "sign-out";
 
 impl Refusal {
     fn into_response(self) -> Response {
@@ -49,7 +61,7 @@ impl Refusal {
     }
 }
 
-/// Shows the sign-in page of `terraform login`.
+/// Shows the page of `terraform login`: sign-in, or consent of a browser that is signed in.
 #[utoipa::path(get, path = "/oauth/authorization", tag = "login", security(()),
     params(("client_id" = String, Query), ("redirect_uri" = String, Query),
         ("response_type" = String, Query), ("code_challenge" = String, Query),
@@ -67,13 +79,33 @@ async fn show(
     match AuthorizationRequest::parse(params) {
         Ok(request) => {
             let cookie = BrowserCookie::of(&app, &headers);
-            page::sign_in(&app, StatusCode::OK, &request, &cookie, "", None)
+            match signed_in(&app, &headers).await {
+                Some((session, user)) => page::consent(&app, &request, &cookie, &session, &user),
+                None => page::sign_in(&app, StatusCode::OK, &request, &cookie, "", None),
+            }
         }
         Err(refusal) => refusal.into_response(),
     }
 }
 
-/// Signs in and approves: redirects to the CLI with a code.
+/// The browser's session and the name of its user.
+async fn signed_in(app: &App, headers: &HeaderMap) -> Option<(Secret, String)> {
+    let session = session::sent(app, headers)?;
+    let found = async {
+        let mut conn = app.db.acquire().await?;
+        session::user(&mut conn, &session, app.clock.now()).await
+    };
+    match found.await {
+        Ok(user) => user.map(|user| (session, user.username)),
+        Err(error) => {
+            // Signing in by password says what else is wrong.
+            tracing::error!(error = chain(&error), "a session can't be looked up");
+            None
+        }
+    }
+}
+
+/// Signs in and approves, or just approves: redirects to the CLI with a code. Or signs out.
 #[utoipa::path(post, path = "/oauth/authorization", tag = "login", security(()),
     request_body(content = Object, content_type = "application/x-www-form-urlencoded"),
     responses((status = 303), (status = 400, body = String, content_type = "text/html"),
@@ -104,15 +136,54 @@ async fn submit(
             Some(problem),
         )
     };
-    if !csrf::is_genuine(&app, &headers, &request.params, &form.csrf) {
+    let session = session::sent(&app, &headers);
+    let purpose = match (form.action.as_str(), &session) {
+        (APPROVE | SIGN_OUT, Some(session)) => Some(Purpose::Consent(session)),
+        (APPROVE | SIGN_OUT, None) => None,
+        _ => Some(Purpose::SignIn),
+    };
+    let genuine =
+        purpose.is_some_and(|it| csrf::is_genuine(&app, &headers, it, &request.params, &form.csrf));
+    if !genuine {
         return again(
             StatusCode::FORBIDDEN,
             "The page was too old. Please sign in once more.",
         );
     }
-    match service::sign_in(&app, &origin, &request, &form.username, &form.password).await {
-        Ok(code) => {
-            Redirect::to(request.answer(&[("code", code.expose())]).as_str()).into_response()
+    let outcome = match (form.action.as_str(), &session) {
+        (SIGN_OUT, Some(session)) => {
+            match service::sign_out(&app, &origin, &request, session).await {
+                Ok(()) => {
+                    let page = page::sign_in(&app, StatusCode::OK, &request, &cookie, "", None);
+                    return with_cookie(page, session::no_cookie(&app));
+                }
+                Err(error) => Err(error),
+            }
+        }
+        (APPROVE, Some(session)) => {
+            match service::approve(&app, &origin, &request, session).await {
+                Ok(Some(code)) => Ok((code, None)),
+                Ok(None) => {
+                    let page = again(
+                        StatusCode::UNAUTHORIZED,
+                        "You are not signed in any more. Please sign in once more.",
+                    );
+                    return with_cookie(page, session::no_cookie(&app));
+                }
+                Err(error) => Err(error),
+            }
+        }
+        (_, earlier) => {
+            let (name, password) = (&form.username, &form.password);
+            service::sign_in(&app, &origin, &request, name, password, earlier.as_ref())
+                .await
+                .map(|it| (it.code, session::cookie(&app, &it.session)))
+        }
+    };
+    match outcome {
+        Ok((code, cookie)) => {
+            let back = request.answer(&[("code", code.expose())]);
+            with_cookie(Redirect::to(back.as_str()).into_response(), cookie)
         }
         Err(error @ SignInError::WrongPassword) => {
             again(StatusCode::UNAUTHORIZED, &error.to_string())
@@ -133,6 +204,13 @@ async fn submit(
             )
         }
     }
+}
+
+fn with_cookie(mut response: Response, cookie: Option<HeaderValue>) -> Response {
+    if let Some(cookie) = cookie {
+        response.headers_mut().append(header::SET_COOKIE, cookie);
+    }
+    response
 }
 
 /// Gives an API token for a code.

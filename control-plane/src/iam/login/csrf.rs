@@ -1,16 +1,27 @@
 //! The form can only be sent from the page that this browser was given: a token in the form is
-//! signed over a random cookie and over what is being approved.
+//! signed over a random cookie, over what the form does, and over what is being approved.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use http::{HeaderMap, HeaderValue, header};
+use domain::Secret;
+use http::{HeaderMap, HeaderValue};
 
+use super::cookies;
 use super::request::Params;
 use crate::app::App;
 
-const LIFETIME_SECONDS: u32 = 3600;
+const NAME: &str = "sign-in";
+const LIFETIME_SECONDS: i64 = 3600;
 /// 32 random bytes in base64url.
 const VALUE_LENGTH: usize = 43;
+
+/// What a form does. The token of one is worth nothing in another.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Purpose<'a> {
+    SignIn,
+    /// Consent or signing out, of the browser with this session.
+    Consent(&'a Secret),
+}
 
 /// The random value that a browser keeps for the form.
 #[derive(Debug)]
@@ -24,36 +35,27 @@ impl BrowserCookie {
     }
 
     fn sent(app: &App, headers: &HeaderMap) -> Option<Self> {
-        let name = name(app);
-        headers
-            .get_all(header::COOKIE)
-            .iter()
-            .filter_map(|value| value.to_str().ok())
-            .flat_map(|text| text.split(';'))
-            .filter_map(|pair| pair.trim().split_once('='))
-            .find(|(key, value)| *key == name && value.len() == VALUE_LENGTH)
-            .map(|(_, value)| Self(value.to_owned()))
+        cookies::read(app, headers, NAME, VALUE_LENGTH).map(Self)
     }
 
     pub(super) fn header(&self, app: &App) -> Option<HeaderValue> {
-        let secure = if is_secure(app) { "; Secure" } else { "" };
-        HeaderValue::from_str(&format!(
-            "{}={}; Path=/; HttpOnly; SameSite=Strict; Max-Age={LIFETIME_SECONDS}{secure}",
-            name(app),
-            self.0
-        ))
-        .ok()
+        cookies::write(app, NAME, &self.0, LIFETIME_SECONDS)
     }
 
     /// What the form carries.
-    pub(super) fn form_token(&self, app: &App, params: &Params) -> String {
-        URL_SAFE_NO_PAD.encode(app.signer.sign(&self.message(params)))
+    pub(super) fn form_token(&self, app: &App, purpose: Purpose<'_>, params: &Params) -> String {
+        URL_SAFE_NO_PAD.encode(app.signer.sign(&self.message(purpose, params)))
     }
 
-    fn message(&self, params: &Params) -> Vec<u8> {
+    fn message(&self, purpose: Purpose<'_>, params: &Params) -> Vec<u8> {
         let state = params.state.as_deref().unwrap_or_default();
+        let (word, session) = match purpose {
+            Purpose::SignIn => ("sign-in v1", ""),
+            Purpose::Consent(session) => ("consent v1", session.expose().as_str()),
+        };
         let parts = [
-            "sign-in v1",
+            word,
+            session,
             &self.0,
             &params.client_id,
             &params.redirect_uri,
@@ -67,26 +69,19 @@ impl BrowserCookie {
 }
 
 /// Whether a form with `token` came from a page that this browser was given for this request.
-pub(super) fn is_genuine(app: &App, headers: &HeaderMap, params: &Params, token: &str) -> bool {
+pub(super) fn is_genuine(
+    app: &App,
+    headers: &HeaderMap,
+    purpose: Purpose<'_>,
+    params: &Params,
+    token: &str,
+) -> bool {
     let Some(cookie) = BrowserCookie::sent(app, headers) else {
         return false;
     };
     let Ok(signature) = URL_SAFE_NO_PAD.decode(token) else {
         return false;
     };
-    app.signer.verify(&cookie.message(params), &signature)
-}
-
-fn is_secure(app: &App) -> bool {
-    app.installation.public_url.scheme() == "https"
-}
-
-/// The `__Host-` prefix keeps other hosts of the domain from setting it; browsers allow it on HTTPS
-/// only.
-fn name(app: &App) -> &'static str {
-    if is_secure(app) {
-        "__Host-terrane-sign-in"
-    } else {
-        "terrane-sign-in"
-    }
+    app.signer
+        .verify(&cookie.message(purpose, params), &signature)
 }

@@ -5,12 +5,13 @@ use std::sync::LazyLock;
 use axum::response::{IntoResponse, Response};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use domain::Secret;
 use http::{HeaderValue, StatusCode, header};
 use minijinja::value::Serde;
 use minijinja::{Environment, context};
 use sha2::{Digest, Sha256};
 
-use super::csrf::BrowserCookie;
+use super::csrf::{BrowserCookie, Purpose};
 use super::request::AuthorizationRequest;
 use crate::app::App;
 
@@ -21,6 +22,7 @@ static TEMPLATES: LazyLock<Environment<'static>> = LazyLock::new(|| {
     let mut templates = Environment::new();
     for (name, source) in [
         ("sign-in.html", include_str!("sign-in.html")),
+        ("consent.html", include_str!("consent.html")),
         ("refused.html", include_str!("refused.html")),
     ] {
         templates
@@ -42,23 +44,60 @@ pub(super) fn sign_in(
     username: &str,
     problem: Option<&str>,
 ) -> Response {
+    let purpose = Purpose::SignIn;
+    let values = context! { username => username, problem => problem };
+    form(
+        "sign-in.html",
+        app,
+        status,
+        request,
+        cookie,
+        purpose,
+        values,
+    )
+}
+
+/// The form of a browser that is signed in already.
+pub(super) fn consent(
+    app: &App,
+    request: &AuthorizationRequest,
+    cookie: &BrowserCookie,
+    session: &Secret,
+    username: &str,
+) -> Response {
+    let (status, purpose) = (StatusCode::OK, Purpose::Consent(session));
+    let values = context! { username => username };
+    form(
+        "consent.html",
+        app,
+        status,
+        request,
+        cookie,
+        purpose,
+        values,
+    )
+}
+
+fn form(
+    template: &str,
+    app: &App,
+    status: StatusCode,
+    request: &AuthorizationRequest,
+    cookie: &BrowserCookie,
+    purpose: Purpose<'_>,
+    values: minijinja::Value,
+) -> Response {
     let listener = request.redirect_uri.origin().ascii_serialization();
     let values = context! {
         style => STYLE,
         host => app.installation.public_url.host_str(),
         listener => &listener,
         params => Serde(&request.params),
-        csrf => cookie.form_token(app, &request.params),
-        username => username,
-        problem => problem,
+        csrf => cookie.form_token(app, purpose, &request.params),
+        ..values
     };
     // Browsers hold the redirect after the form to `form-action` too.
-    let mut response = html(
-        "sign-in.html",
-        values,
-        status,
-        &format!("'self' {listener}"),
-    );
+    let mut response = html(template, values, status, &format!("'self' {listener}"));
     if let Some(value) = cookie.header(app) {
         response.headers_mut().append(header::SET_COOKIE, value);
     }

@@ -5,6 +5,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::TimeDelta;
 use domain::Secret;
 use domain::access::ActorKind;
+use domain::ids::UserId;
 use domain::permission::Permission;
 use serde::Deserialize;
 use serde_json::json;
@@ -13,6 +14,7 @@ use subtle::ConstantTimeEq;
 
 use super::error::{ExchangeError, SignInError};
 use super::request::AuthorizationRequest;
+use super::session;
 use super::store::{self, Candidate, Code};
 use super::throttle::Tried;
 use crate::app::App;
@@ -21,7 +23,7 @@ use crate::context::{Actor, Context, Origin};
 use crate::http::LOGIN_CLIENT;
 use crate::iam::model::{Member, fold_username};
 use crate::iam::secret_token::TokenText;
-use crate::iam::{NewToken, Target, authorize, hash_token, password, service};
+use crate::iam::{Authorized, NewToken, Target, authorize, hash_token, password, service};
 
 /// How long a code may wait for the CLI to come and get its token.
 const CODE_LIFETIME: TimeDelta = TimeDelta::minutes(5);
@@ -31,7 +33,15 @@ const MAX_USERNAME: usize = 60;
 /// RFC 7636, section 4.1.
 const VERIFIER_LENGTH: std::ops::RangeInclusive<usize> = 43..=128;
 
-/// Checks name and password and gives a code for `request`.
+/// What a browser gets that has signed in.
+pub(super) struct SignedIn {
+    pub code: Secret,
+    /// For its cookie.
+    pub session: Secret,
+}
+
+/// Checks name and password and gives a code for `request`. `earlier`: the session that the browser
+/// says it has; it is over.
 ///
 /// Throttled attempts are logged, not audited: the audit log would grow with every one of them.
 pub(super) async fn sign_in(
@@ -40,7 +50,8 @@ pub(super) async fn sign_in(
     request: &AuthorizationRequest,
     username: &str,
     password: &Secret,
-) -> Result<Secret, SignInError> {
+    earlier: Option<&Secret>,
+) -> Result<SignedIn, SignInError> {
     let folded = fold_username(username);
     let username: String = folded
         .chars()
@@ -57,44 +68,124 @@ pub(super) async fn sign_in(
     drop(conn);
     let stored = candidate.as_ref().and_then(|it| it.password_hash.clone());
     let right = password::verify(stored, password).await?;
-    match candidate.filter(|_| right) {
-        Some(candidate) => Ok(give_code(app, origin, request, candidate, &tried).await?),
-        None => {
-            record_failure(app, origin, &username, &tried).await?;
-            Err(SignInError::WrongPassword)
+    if let Some(candidate) = candidate.filter(|_| right) {
+        let mut tx = app.db.begin().await?;
+        if has_not_changed(&mut tx, &candidate).await? {
+            let approval = Approval::of(app, origin, candidate)?;
+            tried.succeeded(&mut tx).await?;
+            if let Some(earlier) = earlier {
+                session::end(&mut tx, earlier).await?;
+            }
+            let session = session::begin(&mut tx, &approval.user, approval.ctx.now()).await?;
+            let code = approval.give_code(&mut tx, request).await?;
+            approval.record(&mut tx, "user.sign-in", request).await?;
+            tx.commit().await?;
+            return Ok(SignedIn { code, session });
         }
     }
+    record_failure(app, origin, &username, &tried).await?;
+    Err(SignInError::WrongPassword)
 }
 
-async fn give_code(
+/// Whether the password that was checked is the user's still: checking takes its time, and a new
+/// password ends what the old one opened. It stays so until `tx` ends.
+async fn has_not_changed(tx: &mut db::Tx, candidate: &Candidate) -> Result<bool, db::Error> {
+    tx.lock_row("users", candidate.id.as_str()).await?;
+    let now = store::candidate(tx, &candidate.username).await?;
+    Ok(now.is_some_and(|it| it.id == candidate.id && it.password_hash == candidate.password_hash))
+}
+
+/// Gives a code for `request` to a browser that is signed in and was asked; `None` if it is not
+/// signed in any more.
+pub(super) async fn approve(
     app: &App,
     origin: &Origin,
     request: &AuthorizationRequest,
-    candidate: Candidate,
-    tried: &Tried,
-) -> Result<Secret, SignInError> {
-    let account = candidate.account_id.clone();
-    let ctx = Context::from_origin(member(candidate).actor(&account), origin, app.clock.clone());
-    let target = Target::new("users", &ctx.actor.id);
-    let proof =
-        authorize(&ctx, Permission::TokensManageOwn, target).map_err(crate::iam::IamError::from)?;
-    let text = Secret::new(URL_SAFE_NO_PAD.encode(rand::random::<[u8; 32]>()));
-    let code = Code {
-        user_id: ctx.actor.user().ok_or(SignInError::WrongPassword)?,
-        account_id: account,
-        client_id: request.params.client_id.clone(),
-        redirect_uri: request.params.redirect_uri.clone(),
-        code_challenge: request.params.code_challenge.clone(),
-        expires_at: ctx.now() + CODE_LIFETIME,
-    };
+    session: &Secret,
+) -> Result<Option<Secret>, SignInError> {
+    let now = app.clock.now();
     let mut tx = app.db.begin().await?;
-    tried.succeeded(&mut tx).await?;
-    let hash = hash_token(text.expose());
-    store::insert_code(&mut tx, &ctx.tenant(), &hash, &code, ctx.now()).await?;
-    let detail = json!({ "client": code.client_id });
-    audit::record(&mut tx, &ctx, &proof, "user.sign-in", detail).await?;
+    let Some(user) = session::user(&mut tx, session, now).await? else {
+        return Ok(None);
+    };
+    // A new password ends sessions: after it, or before it.
+    tx.lock_row("users", user.id.as_str()).await?;
+    let Some(user) = session::user(&mut tx, session, now).await? else {
+        return Ok(None);
+    };
+    let approval = Approval::of(app, origin, user)?;
+    let code = approval.give_code(&mut tx, request).await?;
+    approval.record(&mut tx, "user.approve", request).await?;
     tx.commit().await?;
-    Ok(text)
+    Ok(Some(code))
+}
+
+/// Ends a session.
+pub(super) async fn sign_out(
+    app: &App,
+    origin: &Origin,
+    request: &AuthorizationRequest,
+    session: &Secret,
+) -> Result<(), SignInError> {
+    let mut tx = app.db.begin().await?;
+    let user = session::user(&mut tx, session, app.clock.now()).await?;
+    session::end(&mut tx, session).await?;
+    if let Some(user) = user {
+        let approval = Approval::of(app, origin, user)?;
+        approval.record(&mut tx, "user.sign-out", request).await?;
+    }
+    tx.commit().await?;
+    Ok(())
+}
+
+/// Somebody who may have a token, and asks for one.
+struct Approval {
+    ctx: Context,
+    proof: Authorized,
+    user: UserId,
+}
+
+impl Approval {
+    fn of(app: &App, origin: &Origin, candidate: Candidate) -> Result<Self, SignInError> {
+        let account = candidate.account_id.clone();
+        let actor = member(candidate).actor(&account);
+        let ctx = Context::from_origin(actor, origin, app.clock.clone());
+        let target = Target::new("users", &ctx.actor.id);
+        let proof = authorize(&ctx, Permission::TokensManageOwn, target)
+            .map_err(crate::iam::IamError::from)?;
+        let user = ctx.actor.user().ok_or(SignInError::WrongPassword)?;
+        Ok(Self { ctx, proof, user })
+    }
+
+    async fn give_code(
+        &self,
+        tx: &mut db::Tx,
+        request: &AuthorizationRequest,
+    ) -> Result<Secret, SignInError> {
+        let text = Secret::new(URL_SAFE_NO_PAD.encode(rand::random::<[u8; 32]>()));
+        let now = self.ctx.now();
+        let code = Code {
+            user_id: self.user.clone(),
+            account_id: self.ctx.actor.account.clone(),
+            client_id: request.params.client_id.clone(),
+            redirect_uri: request.params.redirect_uri.clone(),
+            code_challenge: request.params.code_challenge.clone(),
+            expires_at: now + CODE_LIFETIME,
+        };
+        let hash = hash_token(text.expose());
+        store::insert_code(tx, &self.ctx.tenant(), &hash, &code, now).await?;
+        Ok(text)
+    }
+
+    async fn record(
+        &self,
+        tx: &mut db::Tx,
+        action: &'static str,
+        request: &AuthorizationRequest,
+    ) -> Result<(), SignInError> {
+        let detail = json!({ "client": request.params.client_id });
+        Ok(audit::record(tx, &self.ctx, &self.proof, action, detail).await?)
+    }
 }
 
 fn member(candidate: Candidate) -> Member {

@@ -3,7 +3,7 @@
 
 use db::{Conn, Tx};
 use domain::access::Role;
-use domain::ids::{AccountId, UserId};
+use domain::ids::{AccountId, SessionId, UserId};
 
 use super::throttle::Attempts;
 use crate::clock::Timestamp;
@@ -45,6 +45,64 @@ pub(super) async fn default_account(conn: &mut Conn) -> Result<Option<AccountId>
         .fetch_optional()
         .await?;
     Ok(row.map(|(id,)| id))
+}
+
+// ── sessions ───────────────────────────────────────────────────────────────────────────────────
+
+/// Stores a session, and sweeps those that are over.
+pub(super) async fn insert_session(
+    conn: &mut Conn,
+    id: &SessionId,
+    user: &UserId,
+    hash: &str,
+    now: Timestamp,
+    expires_at: Timestamp,
+) -> Result<()> {
+    conn.query("DELETE FROM sessions WHERE expires_at < $1")
+        .bind(now)
+        .execute()
+        .await?;
+    conn.query(
+        "INSERT INTO sessions (id, user_id, hash, created_at, expires_at)
+         VALUES ($1, $2, $3, $4, $5)",
+    )
+    .bind(id)
+    .bind(user)
+    .bind(hash.to_owned())
+    .bind(now)
+    .bind(expires_at)
+    .execute()
+    .await?;
+    Ok(())
+}
+
+/// The user of a session that is not over, with the account as in [`candidate`].
+pub(super) async fn session_user(
+    conn: &mut Conn,
+    hash: &str,
+    now: Timestamp,
+) -> Result<Option<Candidate>> {
+    conn.query(
+        "SELECT u.id, u.username, u.email, u.password_hash, m.role, m.account_id, u.created_at
+         FROM sessions s
+         JOIN users u ON u.id = s.user_id
+         JOIN memberships m ON m.user_id = u.id
+         JOIN accounts a ON a.id = m.account_id
+         WHERE s.hash = $1 AND s.expires_at > $2
+         ORDER BY a.is_default DESC, m.created_at, m.account_id LIMIT 1",
+    )
+    .bind(hash.to_owned())
+    .bind(now)
+    .fetch_optional()
+    .await
+}
+
+pub(super) async fn delete_session(conn: &mut Conn, hash: &str) -> Result<()> {
+    conn.query("DELETE FROM sessions WHERE hash = $1")
+        .bind(hash.to_owned())
+        .execute()
+        .await?;
+    Ok(())
 }
 
 // ── codes ──────────────────────────────────────────────────────────────────────────────────────

@@ -49,6 +49,161 @@ both_databases! { MIGRATOR;
         }
     }
 
+    async fn a_browser_that_is_signed_in_is_asked_for_consent_only(db: Db) {
+        let (app, user) = setup(db).await;
+        let page = Page::open(&app).await;
+        let back = page.submit(&app, &user.username, PASSWORD).await.expect(303);
+        let cookie = back.header(header::SET_COOKIE);
+        for word in ["__Host-terrane-session=", "Secure", "HttpOnly", "SameSite=Strict"] {
+            assert!(cookie.contains(word), "{word}: {cookie}");
+        }
+        let mut browser = page;
+        browser.cookie = format!("{}; {}", browser.cookie, cookie.split(';').next().unwrap());
+
+        let consent = browser.again(&app).await;
+        assert!(consent.answer.text().contains(&user.username), "{}", consent.answer.text());
+        assert!(!consent.asks_for_a_password());
+        let approved = consent.act(&app, "approve").await.expect(303);
+        exchange(&app, &code_of(&approved), VERIFIER).await.expect(200);
+        let tenant = Tenant::of_row(&user.actor.account);
+        assert_eq!(app.audited(&tenant, "user.approve").await, 1);
+
+        let out = consent.act(&app, "sign-out").await.expect(200);
+        assert_eq!(app.audited(&tenant, "user.sign-out").await, 1);
+        let cleared = out.headers.get_all(header::SET_COOKIE).iter()
+            .any(|it| it.to_str().unwrap().contains("terrane-session=; ")
+                && it.to_str().unwrap().contains("Max-Age=0"));
+        assert!(cleared, "{:?}", out.headers);
+        // The old cookie is worth nothing from now on.
+        consent.act(&app, "approve").await.expect(401);
+        assert!(browser.again(&app).await.asks_for_a_password());
+    }
+
+    async fn a_consent_from_elsewhere_is_refused(db: Db) {
+        let (app, user) = setup(db).await;
+        let sign_in = Page::open(&app).await;
+        let browser = signed_in(&app, &user).await;
+        let consent = browser.again(&app).await;
+        let send = async |cookie: &str, token: &str, action: &str, changes: &[(&str, &str)]| {
+            let mut fields = consent.fields("", "");
+            fields.insert("action".to_owned(), action.to_owned());
+            fields.insert("csrf".to_owned(), token.to_owned());
+            fields.extend(changes.iter().map(|(name, to)| (name.to_string(), to.to_string())));
+            app.post("/oauth/authorization").header(header::COOKIE, cookie)
+                .form(&pairs(&fields)).await
+        };
+        let token = consent.fields("", "")["csrf"].clone();
+        let other = signed_in(&app, &user).await;
+        let session = browser.cookie.split_once("; ").unwrap().1;
+        for action in ["approve", "sign-out"] {
+            // Without a token, with that of another page, of another browser, for another request.
+            send(&browser.cookie, "", action, &[]).await.expect(403);
+            send(&browser.cookie, &browser.fields("", "")["csrf"], action, &[]).await.expect(403);
+            send(&other.cookie, &token, action, &[]).await.expect(403);
+            send(session, &token, action, &[]).await.expect(403);
+            // A cookie of the sign-in page that somebody else has planted, with its token.
+            let planted = format!("{}; {session}", sign_in.cookie);
+            send(&planted, &sign_in.fields("", "")["csrf"], action, &[]).await.expect(403);
+            send(&browser.cookie, &token, action, &[("redirect_uri",
+                "http://localhost:10005/login")]).await.expect(403);
+            let away = send(&browser.cookie, &token, action,
+                &[("redirect_uri", "http://evil.test:10004/login")]).await.expect(400);
+            assert!(!away.headers.contains_key(header::LOCATION));
+        }
+        let tenant = Tenant::of_row(&user.actor.account);
+        assert_eq!(app.audited(&tenant, "user.approve").await, 0);
+        assert_eq!(app.audited(&tenant, "user.sign-out").await, 0);
+        consent.act(&app, "approve").await.expect(303);
+    }
+
+    async fn each_sign_in_makes_a_session_of_its_own(db: Db) {
+        let (app, user) = setup(db).await;
+        let page = Page::open(&app).await;
+        let count = async || -> i64 {
+            let mut conn = app.db.acquire().await.unwrap();
+            conn.query("SELECT COUNT(*) FROM sessions").fetch_scalar().await.unwrap()
+        };
+        // What somebody has planted is not taken over.
+        let planted = format!("{}; __Host-terrane-session={}", page.cookie, "a".repeat(43));
+        let mut victim = page.again(&app).await;
+        victim.cookie = planted;
+        let back = victim.submit(&app, &user.username, PASSWORD).await.expect(303);
+        let given = back.header(header::SET_COOKIE);
+        assert!(!given.contains(&"a".repeat(43)), "{given}");
+        assert!(victim.again(&app).await.asks_for_a_password());
+        assert_eq!(count().await, 1);
+
+        // Who signs in again ends what the browser had.
+        let first = signed_in(&app, &user).await;
+        let consent = first.again(&app).await;
+        assert_eq!(count().await, 2);
+        let mut again = page.again(&app).await;
+        again.cookie = format!("{}; {}", page.cookie, first.cookie.split_once("; ").unwrap().1);
+        again.submit(&app, &user.username, PASSWORD).await.expect(303);
+        assert_eq!(count().await, 2);
+        consent.act(&app, "approve").await.expect(401);
+    }
+
+    async fn a_session_opens_nothing_but_these_pages(db: Db) {
+        let (app, user) = setup(db).await;
+        let browser = signed_in(&app, &user).await;
+        let text = browser.cookie.rsplit('=').next().unwrap().to_owned();
+        app.get("/api/v2/account/details").header(header::COOKIE, &browser.cookie)
+            .await.expect(401);
+        app.get("/api/v2/account/details").by(&text).await.expect(401);
+        let consent = browser.again(&app).await;
+        assert_eq!(consent.answer.header(header::X_FRAME_OPTIONS), "DENY");
+        assert_eq!(consent.answer.header(header::CACHE_CONTROL), "no-store");
+        let policy = consent.answer.header(header::CONTENT_SECURITY_POLICY);
+        assert!(policy.contains("frame-ancestors 'none'"), "{policy}");
+        assert!(policy.contains("form-action 'self' http://localhost:10004;"), "{policy}");
+        assert!(!consent.answer.text().contains(&text), "a page shows the session");
+    }
+
+    async fn who_is_no_member_any_more_gives_no_consent(db: Db) {
+        let (app, user) = setup(db).await;
+        let browser = signed_in(&app, &user).await;
+        let consent = browser.again(&app).await;
+        let mut tx = app.db.begin().await.unwrap();
+        tx.query("DELETE FROM memberships WHERE user_id = $1").bind(&user.id).execute()
+            .await.unwrap();
+        tx.commit().await.unwrap();
+        consent.act(&app, "approve").await.expect(401);
+        assert!(browser.again(&app).await.asks_for_a_password());
+    }
+
+    async fn a_session_ends_with_its_time_and_with_a_new_password(db: Db) {
+        let (app, user) = setup(db).await;
+        let browser = signed_in(&app, &user).await;
+        app.advance(TimeDelta::hours(11));
+        let consent = browser.again(&app).await;
+        assert!(!consent.asks_for_a_password());
+        app.advance(TimeDelta::hours(1));
+        consent.act(&app, "approve").await.expect(401);
+
+        let browser = signed_in(&app, &user).await;
+        let consent = browser.again(&app).await;
+        let approved = consent.act(&app, "approve").await.expect(303);
+        let account = &user.actor.account;
+        let operator = crate::context::Context::new(
+            crate::context::Actor::system(account, "operator"), app.clock.clone());
+        crate::iam::reset_password(&app, &operator, &user.username,
+            &domain::Secret::new("another horse battery".to_owned())).await.unwrap();
+        assert!(browser.again(&app).await.asks_for_a_password());
+        consent.act(&app, "approve").await.expect(401);
+        // So does what was approved and not fetched yet.
+        exchange(&app, &code_of(&approved), VERIFIER).await.expect(400);
+    }
+
+    async fn only_the_hash_of_a_session_is_kept(db: Db) {
+        let (app, user) = setup(db).await;
+        let browser = signed_in(&app, &user).await;
+        let mut conn = app.db.acquire().await.unwrap();
+        let kept: String = conn.query("SELECT hash FROM sessions").fetch_scalar().await.unwrap();
+        let text = browser.cookie.rsplit('=').next().unwrap();
+        assert_eq!(kept, crate::iam::hash_token(text));
+    }
+
     async fn the_page_runs_no_scripts_and_sends_its_form_nowhere_else(db: Db) {
         let (app, _) = setup(db).await;
         let page = Page::open(&app).await;
@@ -263,6 +418,33 @@ impl Page {
         Self { answer, cookie }
     }
 
+    /// The same browser, at the next `terraform login`.
+    async fn again(&self, app: &TestApp) -> Self {
+        let answer = app
+            .get(authorization(&[]))
+            .header(header::COOKIE, &self.cookie)
+            .await
+            .expect(200);
+        Self {
+            answer,
+            cookie: self.cookie.clone(),
+        }
+    }
+
+    fn asks_for_a_password(&self) -> bool {
+        self.answer.text().contains("type=\"password\"")
+    }
+
+    /// Presses one of the buttons of the consent page.
+    async fn act(&self, app: &TestApp, action: &str) -> Answer {
+        let mut fields = self.fields("", "");
+        fields.insert("action".to_owned(), action.to_owned());
+        app.post("/oauth/authorization")
+            .header(header::COOKIE, &self.cookie)
+            .form(&pairs(&fields))
+            .await
+    }
+
     /// The form's fields as a browser would send them.
     fn fields(&self, username: &str, password: &str) -> HashMap<String, String> {
         let mut fields = HashMap::new();
@@ -298,10 +480,23 @@ fn pairs(fields: &HashMap<String, String>) -> Vec<(&str, &str)> {
         .collect()
 }
 
+/// A browser in which the user has signed in.
+async fn signed_in(app: &TestApp, user: &TestUser) -> Page {
+    let mut page = Page::open(app).await;
+    let back = page.submit(app, &user.username, PASSWORD).await.expect(303);
+    let session = back.header(header::SET_COOKIE).split(';').next().unwrap();
+    page.cookie = format!("{}; {session}", page.cookie);
+    page
+}
+
 /// A code as the browser brings it to the CLI.
 async fn code(app: &TestApp, user: &TestUser) -> String {
     let page = Page::open(app).await;
-    let back = page.submit(app, &user.username, PASSWORD).await.expect(303);
+    code_of(&page.submit(app, &user.username, PASSWORD).await.expect(303))
+}
+
+/// The code in a redirect to the CLI.
+fn code_of(back: &Answer) -> String {
     let url = Url::parse(back.header(header::LOCATION)).unwrap();
     url.query_pairs()
         .find(|(name, _)| name == "code")

@@ -2,4 +2,5 @@
 
 mod gateway;
 mod plane;
+mod revoked;
 mod routes;

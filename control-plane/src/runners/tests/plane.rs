@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use link::ca::generate_key_and_csr;
+use link::ca::{csr_for_key, generate_key_and_csr, recovery_message, sign_with_key};
 use link::client::{ConnectError, Connection, Connector, ConnectorConfig};
 use link::join::JoinToken;
 use link::tls::{ClientIdentity, Trust};
@@ -74,11 +74,37 @@ impl Plane {
             certificate: answer.certificate_der.to_vec().into(),
             key: made.key,
         };
-        let trust = Trust::Ca(answer.ca_der.to_vec().into());
-        Ok(TestRunner {
-            id: answer.runner_id,
-            connector: self.connector(trust, Some(identity)),
-        })
+        Ok(self.runner(answer.runner_id, &answer.ca_der, identity))
+    }
+
+    fn runner(&self, id: String, ca: &[u8], identity: ClientIdentity) -> TestRunner {
+        let trust = Trust::Ca(ca.to_vec().into());
+        TestRunner {
+            id,
+            connector: self.connector(trust, Some(identity.clone())),
+            identity,
+        }
+    }
+
+    /// Asks for an identity with the proof of its old key, as a runner does that is not let in.
+    pub(super) async fn recover(&self, runner: &TestRunner) -> Result<TestRunner, Status> {
+        let key = &runner.identity.key;
+        let csr_der = csr_for_key(key).unwrap();
+        let signed_at = chrono::DateTime::<chrono::Utc>::from(std::time::SystemTime::now());
+        let message = recovery_message(&csr_der, signed_at.timestamp());
+        let request = v1::RecoverRequest {
+            certificate_der: runner.identity.certificate.to_vec().into(),
+            signature: sign_with_key(key, &message).unwrap().into(),
+            csr_der: csr_der.into(),
+            signed_at: signed_at.timestamp(),
+        };
+        let mut enrolling = runner.connector.connect_for_enrollment().await.unwrap();
+        let answer = enrolling.client.recover(request).await?.into_inner();
+        let identity = ClientIdentity {
+            certificate: answer.certificate_der.to_vec().into(),
+            key: key.clone(),
+        };
+        Ok(self.runner(answer.runner_id, &answer.ca_der, identity))
     }
 }
 
@@ -86,6 +112,7 @@ impl Plane {
 pub(super) struct TestRunner {
     pub(super) id: String,
     connector: Connector,
+    identity: ClientIdentity,
 }
 
 impl TestRunner {
@@ -98,6 +125,19 @@ impl TestRunner {
         sandbox: &'static str,
         blocked: bool,
     ) -> Result<Connection, ConnectError> {
+        Ok(self.greet(sandbox, blocked).await?.0)
+    }
+
+    /// What a new connection is greeted with.
+    pub(super) async fn hello(&self) -> Result<v1::HelloResponse, ConnectError> {
+        Ok(self.greet("strong", true).await?.1)
+    }
+
+    async fn greet(
+        &self,
+        sandbox: &'static str,
+        blocked: bool,
+    ) -> Result<(Connection, v1::HelloResponse), ConnectError> {
         let hello = move |mut client: link::client::RunnerClient| async move {
             let request = HelloRequest {
                 min_version: protocol::OLDEST_VERSION,
@@ -113,7 +153,7 @@ impl TestRunner {
             };
             client.hello(request).await.map(tonic::Response::into_inner)
         };
-        Ok(self.connector.connect(hello).await?.0)
+        self.connector.connect(hello).await
     }
 }
 

@@ -30,18 +30,30 @@ pub async fn expire(app: &App) -> Result<()> {
     let overdue = store::overdue(&mut conn, now).await?;
     drop(conn);
     for job in overdue {
-        match (job.status, job.kind, &job.owner) {
-            (JobStatus::Offered, _, _) => withdraw(app, &job.id, job.epoch).await?,
-            (_, _, Owner::Fetch(fetch)) => fetches::give_up(app, &job, fetch).await?,
-            (JobStatus::Leased, JobKind::Apply, _) => lose_contact(app, &job, now).await?,
-            (JobStatus::OutOfContact, JobKind::Apply, Owner::Run(of)) => {
-                give_up_apply(app, &job, of).await?;
-            }
-            (_, _, Owner::Run(of)) => give_up_plan(app, &job, of).await?,
+        match (job.status, job.kind) {
+            (JobStatus::Leased, JobKind::Apply) => lose_contact(app, &job, now).await?,
+            _ => give_up(app, &job, Gone::Silent).await?,
         }
     }
     app.signals.dispatch.wake();
     Ok(())
+}
+
+/// Why a runner's jobs are taken away from it.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Gone {
+    Silent,
+    Revoked,
+}
+
+/// Takes a job away from its runner for good.
+pub(super) async fn give_up(app: &App, job: &Job, why: Gone) -> Result<()> {
+    match (job.status, job.kind, &job.owner) {
+        (JobStatus::Offered, _, _) => withdraw(app, &job.id, job.epoch).await,
+        (_, _, Owner::Fetch(fetch)) => fetches::give_up(app, job, fetch).await,
+        (_, JobKind::Apply, Owner::Run(of)) => give_up_apply(app, job, of, why).await,
+        (_, _, Owner::Run(of)) => give_up_plan(app, job, of).await,
+    }
 }
 
 async fn lose_contact(app: &App, job: &Job, now: Timestamp) -> Result<()> {
@@ -55,10 +67,18 @@ async fn lose_contact(app: &App, job: &Job, now: Timestamp) -> Result<()> {
     Ok(())
 }
 
-async fn give_up_apply(app: &App, job: &Job, of: &OfRun) -> Result<()> {
-    let error = "its runner did not come back; what it did last is not known. The workspace stays \
-        locked until the runner delivers its journal or a person resolves the run"
-        .to_owned();
+async fn give_up_apply(app: &App, job: &Job, of: &OfRun, why: Gone) -> Result<()> {
+    let error = match why {
+        Gone::Silent => {
+            "its runner did not come back; what it did last is not known. The workspace stays \
+             locked until the runner delivers its journal or a person resolves the run"
+        }
+        Gone::Revoked => {
+            "its runner was revoked; what it did last is not known. What it still delivers is kept \
+             in quarantine, and the workspace stays locked until a person resolves the run"
+        }
+    };
+    let error = error.to_owned();
     step_of(app, job, of, Event::ApplyUncertain { error }).await
 }
 

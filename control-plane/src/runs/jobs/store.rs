@@ -234,6 +234,63 @@ pub(super) async fn lose_contact(
     Ok(rows == 1)
 }
 
+/// What a runner was offered or holds.
+pub(super) async fn in_hand(
+    conn: &mut Conn,
+    tenant: &Tenant,
+    runner: &RunnerId,
+) -> Result<Vec<Job>> {
+    conn.build(COLUMNS)
+        .push("WHERE account_id = ")
+        .bind(tenant.account())
+        .push(" AND runner_id = ")
+        .bind(runner)
+        .push(" AND status IN ('offered', 'leased', 'out-of-contact') ORDER BY id")
+        .finish()
+        .fetch_all()
+        .await
+}
+
+/// The applies of a runner that never came to a proper end.
+pub(super) async fn unended_applies(
+    conn: &mut Conn,
+    tenant: &Tenant,
+    runner: &RunnerId,
+) -> Result<Vec<Job>> {
+    conn.build(COLUMNS)
+        .push("WHERE account_id = ")
+        .bind(tenant.account())
+        .push(" AND runner_id = ")
+        .bind(runner)
+        .push(" AND kind = 'apply' AND status <> 'finished' ORDER BY id")
+        .finish()
+        .fetch_all()
+        .await
+}
+
+/// Counts what a revoked runner is about to deliver; `false` where it would be more than `most` for
+/// the job.
+pub(super) async fn reserve_delivery(
+    conn: &mut Conn,
+    tenant: &Tenant,
+    job: &JobId,
+    bytes: i64,
+    most: i64,
+) -> Result<bool> {
+    let rows = conn
+        .query(
+            "UPDATE jobs SET delivery_bytes = delivery_bytes + $3
+             WHERE account_id = $1 AND id = $2 AND delivery_bytes + $3 <= $4",
+        )
+        .bind(tenant.account())
+        .bind(job)
+        .bind(bytes)
+        .bind(most)
+        .execute()
+        .await?;
+    Ok(rows == 1)
+}
+
 pub(super) async fn overdue(conn: &mut Conn, now: Timestamp) -> Result<Vec<Job>> {
     conn.build(COLUMNS)
         .push("WHERE status IN ('offered', 'leased', 'out-of-contact') AND lease_expires_at < ")

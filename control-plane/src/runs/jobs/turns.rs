@@ -18,7 +18,7 @@ struct Head {
     account_id: AccountId,
     /// None: jobs of fetches.
     environment_id: Option<EnvironmentId>,
-    /// Whether its environment has a limit of its own.
+    /// Whether its account or environment has a limit of its own.
     limited: bool,
 }
 
@@ -26,12 +26,12 @@ struct Head {
 #[derive(Debug)]
 pub(super) struct Next {
     pub job: Job,
-    /// Whether a limit of its environment was counted against.
+    /// Whether a limit of its account or environment was counted against.
     pub limited: bool,
 }
 
-/// The next job of a pool, if somebody's may start. `account_limit`: jobs at work per account;
-/// `fetches`: whether jobs of fetches count, which only newer runners know.
+/// The next job of a pool, if somebody's may start. `account_limit`: jobs at work of an account that
+/// has no limit of its own; `fetches`: whether jobs of fetches count, which only newer runners know.
 pub(super) async fn next(
     conn: &mut Conn,
     pool: &RunnerPoolId,
@@ -53,13 +53,16 @@ pub(super) async fn next(
                 GROUP BY priority, account_id, environment_id
              )
              SELECT h.priority, h.account_id, h.environment_id,
-                e.max_concurrent_runs IS NOT NULL AS limited
+                (e.max_concurrent_runs IS NOT NULL
+                    OR COALESCE(c.max_concurrent_runs, 0) > 0) AS limited
              FROM heads h
+             JOIN accounts c ON c.id = h.account_id
              LEFT JOIN environments e ON e.id = h.environment_id
              LEFT JOIN of_account a ON a.account_id = h.account_id
              LEFT JOIN at_work w
                 ON w.account_id = h.account_id AND w.environment_id = h.environment_id
-             WHERE COALESCE(a.jobs, 0) < $2
+             WHERE (c.max_concurrent_runs = 0
+                    OR COALESCE(a.jobs, 0) < COALESCE(c.max_concurrent_runs, $2))
                 AND (e.max_concurrent_runs IS NULL
                     OR COALESCE(w.jobs, 0) < e.max_concurrent_runs)
              ORDER BY h.priority, COALESCE(a.jobs, 0), h.since, h.account_id, h.environment_id
@@ -119,7 +122,19 @@ pub(super) async fn serialise(tx: &mut Tx, account: &AccountId) -> Result<()> {
 pub(crate) struct AtWork {
     pub of_account: i64,
     pub of_environment: i64,
+    account_limit: Option<i64>,
     pub environment_limit: Option<i64>,
+}
+
+impl AtWork {
+    /// The account's limit, `default` if it has none of its own.
+    pub(crate) fn account_limit(&self, default: i64) -> i64 {
+        match self.account_limit {
+            Some(0) => i64::MAX,
+            Some(limit) => limit,
+            None => default,
+        }
+    }
 }
 
 /// What is at work in a job's account and environment.
@@ -130,6 +145,7 @@ pub(crate) async fn at_work(conn: &mut Conn, job: &Job) -> Result<AtWork> {
                 AND status IN ('offered', 'leased', 'out-of-contact')) AS of_account,
             (SELECT COUNT(*) FROM jobs WHERE account_id = $1 AND environment_id = $2
                 AND status IN ('offered', 'leased', 'out-of-contact')) AS of_environment,
+            (SELECT max_concurrent_runs FROM accounts WHERE id = $1) AS account_limit,
             (SELECT max_concurrent_runs FROM environments WHERE account_id = $1 AND id = $2)
                 AS environment_limit",
     )

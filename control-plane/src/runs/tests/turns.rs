@@ -4,8 +4,10 @@ use db::Db;
 use domain::ids::{JobId, RunnerId, RunnerPoolId};
 use serde_json::json;
 
+use crate::context::Tenant;
 use crate::runners::Offered;
 use crate::runs::jobs;
+use crate::tenancy;
 use crate::testing::{Team, TestApp};
 
 /// A pool with a runner: what is queued below is all put into it.
@@ -63,6 +65,28 @@ async fn end(app: &TestApp, job: &JobId) {
         .await
         .unwrap();
     tx.commit().await.unwrap();
+}
+
+/// The runner takes what it was offered.
+async fn lease(app: &TestApp, job: &jobs::Job) {
+    let tenant = Tenant::of_row(&job.account_id);
+    let runner = job.runner_id.clone().unwrap();
+    let mut tx = app.db.begin().await.unwrap();
+    jobs::acknowledge(app, &mut tx, &tenant, &runner, &job.id, job.epoch)
+        .await
+        .unwrap();
+    tx.commit().await.unwrap();
+}
+
+async fn leased(app: &TestApp, team: &Team) -> Vec<JobId> {
+    let mut conn = app.db.acquire().await.unwrap();
+    let rows: Vec<(JobId,)> = conn
+        .query("SELECT id FROM jobs WHERE account_id = $1 AND status = 'leased' ORDER BY id")
+        .bind(team.tenant.account())
+        .fetch_all()
+        .await
+        .unwrap();
+    rows.into_iter().map(|(id,)| id).collect()
 }
 
 async fn run_of(app: &TestApp, job: &JobId) -> String {
@@ -138,6 +162,78 @@ testkit::both_databases! { crate::schema::MIGRATOR;
         assert_eq!(offer(&app, &pool, &runner).await, Some(theirs));
         end(&app, &at_work[0]).await;
         assert_eq!(offer(&app, &pool, &runner).await, Some(waiting));
+    }
+
+    async fn an_account_may_have_a_limit_of_its_own(db: Db) {
+        let app = TestApp::at_with_limits(db, NOON, |limits| limits.runs_per_account = 2);
+        let (pool, runner) = shared_pool(&app).await;
+        let (team, other) = (app.team().await, app.team().await);
+        let name = team.account.name.clone();
+        let limit = async |limit| {
+            tenancy::limit_account(&app.shared(), Some(&name), limit).await.unwrap();
+        };
+        limit(Some(1)).await;
+        let first = queue(&app, &team, &pool, 1).await;
+        assert_eq!(offer(&app, &pool, &runner).await, Some(first));
+        let (second, third) =
+            (queue(&app, &team, &pool, 1).await, queue(&app, &team, &pool, 1).await);
+        assert_eq!(offer(&app, &pool, &runner).await, None);
+        let run = run_of(&app, &second).await;
+        let shown = app.get(format!("/api/v2/runs/{run}")).by(&team.reader).await.expect(200);
+        let reason = shown.attribute("wait-reason");
+        assert_eq!(reason["code"], "account-limit", "{}", shown.text());
+        assert!(reason["detail"].as_str().unwrap().starts_with("account limit 1 of 1"), "{reason}");
+        // The others keep to the installation's.
+        for _ in 0..3 {
+            queue(&app, &other, &pool, 1).await;
+        }
+        for _ in 0..2 {
+            assert!(offer(&app, &pool, &runner).await.is_some());
+        }
+        assert_eq!(offer(&app, &pool, &runner).await, None);
+        // Back to the default, then to any number.
+        limit(None).await;
+        assert_eq!(offer(&app, &pool, &runner).await, Some(second));
+        assert_eq!(offer(&app, &pool, &runner).await, None);
+        limit(Some(0)).await;
+        assert_eq!(offer(&app, &pool, &runner).await, Some(third));
+        assert_eq!(app.audited(&team.tenant, "account.limit-runs").await, 3);
+        let nobody = tenancy::limit_account(&app.shared(), Some("nobody"), None).await;
+        assert!(matches!(nobody, Err(tenancy::TenancyError::NotFound)));
+    }
+
+    async fn many_who_offer_at_once_keep_to_each_accounts_own_limit(db: Db) {
+        let app = TestApp::at(db, NOON);
+        let (pool, runner) = shared_pool(&app).await;
+        let (one, three, free) = (app.team().await, app.team().await, app.team().await);
+        let limits = [(&one, Some(1)), (&three, Some(3)), (&free, None)];
+        for (team, limit) in limits {
+            let name = Some(team.account.name.as_str());
+            tenancy::limit_account(&app.shared(), name, limit).await.unwrap();
+            for _ in 0..8 {
+                queue(&app, team, &pool, 1).await;
+            }
+        }
+        let (mut done, mut unhindered) = (0, false);
+        while done < 24 {
+            // Who meets another offer in the middle is told so, and comes again.
+            let tries = (0..12).map(|_| jobs::offer_next(&app, &pool, &runner, Offered::default()));
+            let offered = futures::future::join_all(tries).await;
+            for job in offered.into_iter().filter_map(|it| it.ok().flatten()) {
+                lease(&app, &job).await;
+            }
+            for (team, limit) in limits {
+                let held = leased(&app, team).await;
+                assert!(limit.is_none_or(|limit| held.len() <= limit as usize), "{held:?}");
+                unhindered |= limit.is_none() && held.len() > 3;
+                if let Some(first) = held.first() {
+                    end(&app, first).await;
+                    done += 1;
+                }
+            }
+        }
+        assert!(unhindered, "an account without a limit waited for the others");
+        assert_eq!(offer(&app, &pool, &runner).await, None);
     }
 
     async fn an_environment_at_its_limit_waits_and_says_so(db: Db) {

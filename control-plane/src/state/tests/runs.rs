@@ -168,6 +168,37 @@ both_databases! { MIGRATOR;
         quarantined(bring(&app, &recovery, &state(4, "l", "d"), 4, "l").await.unwrap());
     }
 
+    async fn what_a_revoked_runner_brings_waits_for_a_person(db: Db) {
+        let (app, team) = setup(db).await;
+        push(&app, &team, 1, "l", "a").await;
+        let run = applying(&app, &team).await;
+        let mut tx = app.db.begin().await.unwrap();
+        let pool: String = tx.query("SELECT pool_id FROM jobs WHERE id = $1").bind(&run.job)
+            .fetch_scalar().await.unwrap();
+        tx.commit().await.unwrap();
+        let runner = app.runner(&team.tenant, &pool).await;
+        let mut tx = app.db.begin().await.unwrap();
+        tx.query("UPDATE jobs SET runner_id = $2 WHERE id = $1")
+            .bind(&run.job).bind(&runner).execute().await.unwrap();
+        tx.commit().await.unwrap();
+        stored(bring(&app, &grant(&team, &run), &state(2, "l", "b"), 2, "l").await.unwrap());
+        set(&app, "UPDATE runners SET revoked_at = created_at WHERE id = $1", runner.as_str())
+            .await;
+        // Its lease holds still, and the state would fit.
+        for revoked in [
+            grant(&team, &run),
+            RunStateGrant { final_state: true, recovery: true, ..grant(&team, &run) },
+            RunStateGrant { renumber: true, ..grant(&team, &run) },
+        ] {
+            let content = state(3, "l", "c");
+            let (id, reason) = quarantined(bring(&app, &revoked, &content, 3, "l").await.unwrap());
+            assert!(reason.contains("revoked"), "{reason}");
+            let again = bring(&app, &revoked, &content, 3, "l").await.unwrap();
+            assert_eq!(quarantined(again).0, id, "sent twice, kept once");
+        }
+        assert_eq!(current(&app, &team).await.expect(200).attribute("serial"), 2);
+    }
+
     async fn a_newer_state_with_an_old_serial_is_renumbered_if_the_runner_says_so(db: Db) {
         let (app, team) = setup(db).await;
         push(&app, &team, 5, "l", "a").await;

@@ -6,7 +6,7 @@ use x509_parser::certificate::X509Certificate;
 use x509_parser::extensions::GeneralName;
 use x509_parser::prelude::FromDer;
 
-use super::{CaError, IDENTITY_PREFIX};
+use super::{CaError, DELIVERY_PREFIX, IDENTITY_PREFIX};
 
 /// The runner behind a certificate. Says nothing about who signed it: the TLS handshake or
 /// [`super::verify_issued_by`] does.
@@ -18,6 +18,8 @@ pub struct PeerIdentity {
     pub not_after: DateTime<Utc>,
     /// SubjectPublicKeyInfo, DER.
     pub spki: Vec<u8>,
+    /// The runner is revoked and may only deliver what its jobs left.
+    pub delivers_only: bool,
 }
 
 /// Reads the identity out of a certificate (DER). Exactly one URI name is allowed, and it must be
@@ -28,10 +30,12 @@ pub fn parse_peer(certificate_der: &[u8]) -> Result<PeerIdentity, CaError> {
         .subject_alternative_name()
         .map_err(|error| malformed(error.to_string()))?
         .ok_or_else(|| malformed("it names nobody".to_owned()))?;
-    let runner_id = match names.value.general_names.as_slice() {
+    let (runner_id, delivers_only) = match names.value.general_names.as_slice() {
         [GeneralName::URI(uri)] => uri
             .strip_prefix(IDENTITY_PREFIX)
-            .and_then(|id| id.parse().ok())
+            .map(|id| (id, false))
+            .or_else(|| uri.strip_prefix(DELIVERY_PREFIX).map(|id| (id, true)))
+            .and_then(|(id, delivers_only)| Some((id.parse().ok()?, delivers_only)))
             .ok_or_else(|| malformed(format!("{uri:?} is no runner's identity"))),
         _ => Err(malformed("it must name exactly one identity".to_owned())),
     }?;
@@ -42,6 +46,7 @@ pub fn parse_peer(certificate_der: &[u8]) -> Result<PeerIdentity, CaError> {
         not_after: DateTime::from_timestamp(not_after, 0)
             .ok_or_else(|| malformed("its end date is out of range".to_owned()))?,
         spki: certificate.public_key().raw.to_vec(),
+        delivers_only,
     })
 }
 

@@ -14,7 +14,7 @@ use rustls_pki_types::{
 };
 
 use super::proof::csr_public_key;
-use super::{CaError, Fingerprint, IDENTITY_PREFIX, SERVER_NAME, fingerprint};
+use super::{CaError, DELIVERY_PREFIX, Fingerprint, IDENTITY_PREFIX, SERVER_NAME, fingerprint};
 
 /// The installation's own CA for runners and the gateway.
 pub struct RunnerCa {
@@ -81,6 +81,28 @@ impl RunnerCa {
         not_before: DateTime<Utc>,
         not_after: DateTime<Utc>,
     ) -> Result<CertificateDer<'static>, CaError> {
+        self.sign_as(IDENTITY_PREFIX, csr_der, runner, not_before, not_after)
+    }
+
+    /// As [`RunnerCa::sign_csr`], for a revoked runner that has something to deliver.
+    pub fn sign_delivery(
+        &self,
+        csr_der: &[u8],
+        runner: &RunnerId,
+        not_before: DateTime<Utc>,
+        not_after: DateTime<Utc>,
+    ) -> Result<CertificateDer<'static>, CaError> {
+        self.sign_as(DELIVERY_PREFIX, csr_der, runner, not_before, not_after)
+    }
+
+    fn sign_as(
+        &self,
+        prefix: &str,
+        csr_der: &[u8],
+        runner: &RunnerId,
+        not_before: DateTime<Utc>,
+        not_after: DateTime<Utc>,
+    ) -> Result<CertificateDer<'static>, CaError> {
         csr_public_key(csr_der)?;
         let mut request =
             CertificateSigningRequestParams::from_der(&CertificateSigningRequestDer::from(csr_der))
@@ -88,7 +110,7 @@ impl RunnerCa {
                     what: "certificate request",
                     detail: error.to_string(),
                 })?;
-        let uri = format!("{IDENTITY_PREFIX}{runner}");
+        let uri = format!("{prefix}{runner}");
         let mut params = parameters(runner.as_str(), not_before, not_after)?;
         params.subject_alt_names = vec![SanType::URI(
             uri.try_into().map_err(making("identity of the runner"))?,

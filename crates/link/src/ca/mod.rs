@@ -28,6 +28,10 @@ pub const SERVER_NAME: &str = "gateway.terrane.internal";
 /// What the URI of a runner's certificate begins with; the runner's id follows.
 pub const IDENTITY_PREFIX: &str = "spiffe://terrane/runner/";
 
+/// The same of a certificate with which a revoked runner may deliver what it still has, and nothing
+/// else.
+pub const DELIVERY_PREFIX: &str = "spiffe://terrane/revoked-runner/";
+
 /// SHA-256 of a certificate's DER.
 pub type Fingerprint = [u8; 32];
 

@@ -43,6 +43,21 @@ fn a_certificate_says_what_the_server_decided() {
 }
 
 #[test]
+fn a_certificate_for_deliveries_is_told_apart() {
+    let ca = ca();
+    let made = generate_key_and_csr().unwrap();
+    let runner = "runner-1234".parse().unwrap();
+    let until = noon() + TimeDelta::hours(1);
+    let certificate = ca
+        .sign_delivery(&made.csr_der, &runner, noon(), until)
+        .unwrap();
+    let peer = parse_peer(&certificate).unwrap();
+    assert_eq!((peer.runner_id, peer.delivers_only), (runner, true));
+    let ordinary = sign(&ca, &made.csr_der).unwrap();
+    assert!(!parse_peer(&ordinary).unwrap().delivers_only);
+}
+
+#[test]
 fn what_a_request_asks_for_is_ignored() {
     let mut params = CertificateParams::new(vec!["gateway.terrane.internal".to_owned()]).unwrap();
     params.distinguished_name.push(DnType::CommonName, "admin");

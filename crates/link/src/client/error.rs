@@ -1,7 +1,7 @@
 //! Why there is no connection.
 
 use crate::Transport;
-use crate::close::CloseReason;
+use crate::close::{CloseCode, CloseReason};
 
 /// A try to connect that failed.
 #[derive(Debug, thiserror::Error)]
@@ -42,6 +42,17 @@ pub enum Refusal {
 }
 
 impl ConnectError {
+    /// Whether the gateway says that this runner may not come any more.
+    pub fn is_revocation(&self) -> bool {
+        let Self::Refused { refusal, .. } = self else {
+            return false;
+        };
+        match refusal {
+            Refusal::Answer(status) => status.code() == tonic::Code::PermissionDenied,
+            Refusal::Closed(reason) => *reason == CloseReason::Gateway(CloseCode::Revoked),
+        }
+    }
+
     /// Whether trying again with the same identity is pointless.
     pub fn is_final(&self) -> bool {
         match self {

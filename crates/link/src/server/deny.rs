@@ -20,9 +20,11 @@ pub struct Denied {
 }
 
 impl Denied {
-    /// Whether this identity is refused.
+    /// Whether this identity is refused. A certificate for deliveries is made for a runner that is:
+    /// what it may call is for the service to say.
     pub fn contains(&self, identity: &PeerIdentity) -> bool {
-        self.serials.contains(&identity.serial) || self.runners.contains(&identity.runner_id)
+        self.serials.contains(&identity.serial)
+            || (!identity.delivers_only && self.runners.contains(&identity.runner_id))
     }
 }
 

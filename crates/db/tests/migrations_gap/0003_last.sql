@@ -1,0 +1,1 @@
+CREATE TABLE last_one (number BIGINT NOT NULL);
