@@ -101,6 +101,8 @@ pub struct Signals {
     pub policies: Wake,
     /// An impact analysis may have something to do.
     pub impact: Wake,
+    /// States may have to be priced.
+    pub costs: Wake,
 }
 
 /// Everything a use case may reach. Cloned by reference only.

@@ -12,6 +12,7 @@ use super::gateway_metrics;
 use crate::app::App;
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::costs::StateKeeper;
 use crate::http;
 use crate::impact::{self, ImpactKeeper};
 use crate::policies;
@@ -34,6 +35,8 @@ const DOCUMENT_PERIOD: Duration = Duration::from_secs(60);
 const POLICY_PERIOD: Duration = Duration::from_secs(30);
 /// How often is looked for impact analyses that another process has left.
 const IMPACT_PERIOD: Duration = Duration::from_secs(10);
+/// How often is looked for states without a cost; whoever writes one says nothing.
+const COST_PERIOD: Duration = Duration::from_secs(10);
 /// How often is looked for what may be forgotten.
 const SWEEP_PERIOD: Duration = Duration::from_secs(3600);
 /// From the end of the patience to the end of the process.
@@ -103,6 +106,7 @@ impl Process {
         check_policies(&tasks, app);
         refresh_documents(&tasks, app);
         analyse_impact(&tasks, app);
+        price_states(&tasks, app);
         let routes = believe_proxies(api, config.server.trusted_proxies.clone());
         let scheme = scheme(config, &tasks).await?;
         for (name, listener, scheme) in std::iter::once(("http.public", self.public, scheme))
@@ -193,6 +197,15 @@ fn analyse_impact(tasks: &Tasks, app: &Arc<App>) {
     tasks.reconciler("impact.sweep", SWEEP_PERIOD, Wake::new(), move || {
         let app = Arc::clone(&app);
         async move { impact::sweep(&app).await }
+    });
+}
+
+fn price_states(tasks: &Tasks, app: &Arc<App>) {
+    let keeper = Arc::new(StateKeeper::new(Arc::clone(app)));
+    let wake = app.signals.costs.clone();
+    tasks.reconciler("costs.states", COST_PERIOD, wake, move || {
+        let keeper = Arc::clone(&keeper);
+        async move { keeper.pass().await }
     });
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use utoipa_axum::router::OpenApiRouter;
 
-use super::{estimate, limits, prices};
+use super::{estimate, limits, prices, states};
 use crate::app::App;
 
 pub fn routes() -> OpenApiRouter<Arc<App>> {
@@ -12,4 +12,5 @@ pub fn routes() -> OpenApiRouter<Arc<App>> {
         .merge(estimate::routes())
         .merge(limits::routes())
         .merge(prices::routes())
+        .merge(states::routes())
 }

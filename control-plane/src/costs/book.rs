@@ -66,4 +66,10 @@ impl PriceBook {
         })?;
         Ok(EMBEDDED.get_or_init(|| fresh).clone())
     }
+
+    /// Identifies what this process prices with: book and rules. Slow the first time.
+    pub(super) fn basis(&self) -> Result<String, Fault> {
+        let book = self.estimator()?.book;
+        Ok(format!("{}/{}", book.digest(), Rules::embedded_digest()))
+    }
 }

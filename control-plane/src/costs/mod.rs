@@ -1,7 +1,8 @@
-//! What things cost: the estimate of each run's plan, limits on it, and the prices it is made with.
+//! What things cost: the estimate of each run's plan, limits on it, the states of workspaces with their
+//! history, and the prices all that is made with.
 //!
 //! Decides: what an estimate is made with (the price book, an account's prices, assumed usage), what it
-//! says, and which limits it breaks. Leaves to others: how a price is found (crate `cost`), what a
+//! says, and which limits it breaks; which states are priced, and how their costs are summed up. Leaves to others: how a price is found (crate `cost`), what a
 //! broken limit does to the run (`runs`), what policies make of the numbers (crate `policy`).
 //!
 //! An estimate never fails a run: a plan that can't be priced gets an estimate that says so. Only
@@ -16,6 +17,8 @@ mod estimate;
 mod limits;
 mod prices;
 mod pricing;
+mod revision;
+mod states;
 #[cfg(test)]
 pub(crate) mod tests;
 
@@ -26,3 +29,4 @@ pub use estimate::{
     of_run, perform,
 };
 pub use limits::{BrokenLimit, strongest};
+pub use states::StateKeeper;

@@ -25,8 +25,8 @@ pub use book::{
 };
 pub use estimate::{
     AdjustError, Adjustments, Change, Component, ComponentReport, Estimate, Estimator,
-    EstimatorError, Group, ModuleReport, Report, ResourceCost, ResourceReport, Status, Total,
-    by_module, by_tag, policy_detail,
+    EstimatorError, Group, ModuleReport, Report, ResourceCost, ResourceReport, Status, Subtotal,
+    Total, by_module, by_tag, policy_detail, wanted, wanted_by_module, wanted_by_tags,
 };
 pub use money::cents;
 pub use plan::{Action, Plan, PlanError};

@@ -43,3 +43,22 @@ text_enum! {
         MonthlyPrice = "monthly-price",
     }
 }
+
+text_enum! {
+    /// Whether the cost of a state is known.
+    pub enum StateCostStatus {
+        /// Its turn has not come yet.
+        Pending = "pending",
+        Priced = "priced",
+        /// It can't be read.
+        Unpriced = "unpriced",
+    }
+}
+
+text_enum! {
+    /// What a state's subtotals are of.
+    pub enum CostPartKind {
+        Module = "module",
+        Tag = "tag",
+    }
+}

@@ -12,6 +12,8 @@ mod service;
 mod store;
 
 pub(super) use api::routes;
+pub(super) use compute::{blocking, counts, open};
+pub(super) use model::Counts;
 pub use model::{CostEstimate, Estimated, RunPlan, id_for};
 pub use report::for_policies;
 pub use service::{announce, cancel, give_up, ids_of_runs, of_run, perform};

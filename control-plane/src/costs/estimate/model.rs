@@ -78,6 +78,16 @@ impl Counts {
     pub fn unmatched(&self) -> i64 {
         self.unsupported + self.price_missing + self.unknown
     }
+
+    /// Counts others in.
+    pub fn add(&mut self, other: &Self) {
+        self.estimated += other.estimated;
+        self.usage_only += other.usage_only;
+        self.free += other.free;
+        self.unsupported += other.unsupported;
+        self.price_missing += other.price_missing;
+        self.unknown += other.unknown;
+    }
 }
 
 /// The first resources of an estimate.

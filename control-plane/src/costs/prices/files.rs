@@ -15,6 +15,7 @@ use crate::app::App;
 use crate::audit;
 use crate::context::Context;
 use crate::costs::CostError;
+use crate::costs::revision;
 use crate::http::error::chain;
 use crate::iam::{Authorized, Target, authorize};
 use crate::tenancy;
@@ -110,9 +111,11 @@ pub(super) async fn put(app: &App, ctx: &Context, place: &Place, bytes: &[u8]) -
         sha256: &sha256,
     };
     store::put_file(&mut tx, &ctx.tenant(), &file, ctx.now()).await?;
+    revision::raise(&mut tx, &ctx.tenant(), &found.subject).await?;
     let detail = json!({ "subject": found.subject, "sha256": sha256, "bytes": content.len() });
     audit::record(&mut tx, ctx, &found.proof, "cost-file.put", detail).await?;
     tx.commit().await?;
+    app.signals.costs.wake();
     Ok(())
 }
 
@@ -122,9 +125,11 @@ pub(super) async fn delete(app: &App, ctx: &Context, place: &Place) -> Result<()
     if !store::delete_file(&mut tx, &ctx.tenant(), &found.subject).await? {
         return Err(CostError::NotFound);
     }
+    revision::raise(&mut tx, &ctx.tenant(), &found.subject).await?;
     let detail = json!({ "subject": found.subject });
     audit::record(&mut tx, ctx, &found.proof, "cost-file.delete", detail).await?;
     tx.commit().await?;
+    app.signals.costs.wake();
     Ok(())
 }
 

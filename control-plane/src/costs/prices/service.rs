@@ -10,6 +10,7 @@ use crate::app::App;
 use crate::audit;
 use crate::context::Context;
 use crate::costs::CostError;
+use crate::costs::revision;
 use crate::http::page::{Page, Paged};
 use crate::iam::{Authorized, Target, authorize};
 
@@ -33,6 +34,13 @@ fn taken(error: db::Error) -> CostError {
     } else {
         error.into()
     }
+}
+
+/// Current states of the account are priced anew.
+async fn changed(tx: &mut db::Tx, ctx: &Context) -> Result<()> {
+    let tenant = ctx.tenant();
+    let account = tenant.account().as_str();
+    Ok(revision::raise(tx, &tenant, account).await?)
 }
 
 pub(super) async fn list(app: &App, ctx: &Context, page: Page) -> Result<Paged<Adjustment>> {
@@ -69,9 +77,11 @@ pub(super) async fn create(app: &App, ctx: &Context, new: NewAdjustment) -> Resu
     store::insert(&mut tx, &tenant, &adjustment)
         .await
         .map_err(taken)?;
+    changed(&mut tx, ctx).await?;
     let detail = described(&adjustment);
     audit::record(&mut tx, ctx, &proof, "cost-adjustment.create", detail).await?;
     tx.commit().await?;
+    app.signals.costs.wake();
     Ok(adjustment)
 }
 
@@ -113,9 +123,11 @@ pub(super) async fn update(
         return Err(CostError::Changed);
     }
     adjustment.version += 1;
+    changed(&mut tx, ctx).await?;
     let detail = json!({ "before": old, "after": described(&adjustment) });
     audit::record(&mut tx, ctx, &proof, "cost-adjustment.update", detail).await?;
     tx.commit().await?;
+    app.signals.costs.wake();
     Ok(adjustment)
 }
 
@@ -123,6 +135,7 @@ pub(super) async fn delete(app: &App, ctx: &Context, id: &CostAdjustmentId) -> R
     let mut tx = app.db.begin().await?;
     let (found, proof) = load(&mut tx, ctx, id, Permission::CostPricesManage).await?;
     store::delete(&mut tx, &ctx.tenant(), id).await?;
+    changed(&mut tx, ctx).await?;
     audit::record(
         &mut tx,
         ctx,
@@ -132,5 +145,6 @@ pub(super) async fn delete(app: &App, ctx: &Context, id: &CostAdjustmentId) -> R
     )
     .await?;
     tx.commit().await?;
+    app.signals.costs.wake();
     Ok(())
 }

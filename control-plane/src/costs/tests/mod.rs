@@ -3,6 +3,8 @@
 mod estimates;
 mod limits;
 mod prices;
+mod state_sums;
+mod states;
 
 use domain::ids::BlobId;
 use serde_json::{Value, json};

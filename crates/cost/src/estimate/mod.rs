@@ -11,7 +11,7 @@ use std::sync::Arc;
 use rust_decimal::Decimal;
 
 pub use adjust::{AdjustError, Adjustments};
-pub use breakdown::{Group, by_module, by_tag};
+pub use breakdown::{Group, Subtotal, by_module, by_tag, wanted, wanted_by_module, wanted_by_tags};
 pub use json::{ComponentReport, ModuleReport, Report, ResourceReport, policy_detail};
 pub use resource::{Component, ResourceCost, Status};
 

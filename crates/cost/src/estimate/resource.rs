@@ -201,6 +201,15 @@ impl ResourceCost {
             .answered()
             .then(|| self.monthly.unwrap_or_default())
     }
+
+    /// USD an hour of what has a price; nothing where there is none.
+    #[must_use]
+    pub fn hourly(&self) -> Decimal {
+        if self.status != Status::Estimated {
+            return Decimal::ZERO;
+        }
+        self.components.iter().filter_map(|part| part.hourly).sum()
+    }
 }
 
 impl Component {

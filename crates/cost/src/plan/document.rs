@@ -25,6 +25,15 @@ pub(super) struct Document {
     pub(super) variables: BTreeMap<String, Variable>,
 }
 
+/// Of a plan, what is left when its resources are not wanted.
+#[derive(Deserialize)]
+pub(super) struct Configured {
+    #[serde(default)]
+    pub(super) configuration: Option<ConfigurationTree>,
+    #[serde(default)]
+    pub(super) variables: BTreeMap<String, Variable>,
+}
+
 #[derive(Deserialize)]
 pub(super) struct State {
     #[serde(default)]

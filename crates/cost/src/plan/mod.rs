@@ -122,17 +122,32 @@ impl Plan {
 }
 
 impl Plan {
-    /// Reads a state as Terraform stores it (version 4), as a stream, and prices it as one that stays as it is.
+    /// Reads a state as Terraform stores it (version 4), as a stream. Its resources are what is wanted, and nothing
+    /// is prior: what it costs is the proposed total.
     /// Regions that only providers tell are not in it: see [`Plan::configured_as`].
     ///
     /// # Errors
     /// What is not a state of version 4.
     pub fn from_state_file(reader: impl Read) -> Result<Self, PlanError> {
-        let (prior, proposed) = state_file::read(reader)?;
         Ok(Self {
-            prior: World::new(prior),
-            proposed: World::new(proposed),
+            prior: World::new(Vec::new()),
+            proposed: World::new(state_file::read(reader)?),
             configuration: Configuration::default(),
+            actions: std::collections::HashMap::new(),
+        })
+    }
+
+    /// Reads the configuration of a plan and nothing else, as a stream: for [`Plan::configured_as`].
+    ///
+    /// # Errors
+    /// What is not a plan.
+    pub fn configuration_from_reader(reader: impl Read) -> Result<Self, PlanError> {
+        let document: document::Configured =
+            serde_json::from_reader(reader).map_err(PlanError::Json)?;
+        Ok(Self {
+            prior: World::new(Vec::new()),
+            proposed: World::new(Vec::new()),
+            configuration: Configuration::new(document.configuration, &document.variables),
             actions: std::collections::HashMap::new(),
         })
     }

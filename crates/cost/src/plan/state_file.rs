@@ -36,20 +36,42 @@ struct Instance {
     deposed: Option<String>,
     #[serde(default)]
     attributes: Value,
+    /// Paths into the attributes.
+    #[serde(default)]
+    sensitive_attributes: Option<Vec<Value>>,
 }
 
-/// Its managed resource instances, twice: as they are, and as they stay.
-pub(super) fn read(reader: impl Read) -> Result<(Vec<Entity>, Vec<Entity>), PlanError> {
+/// Where resources have their tags. What depends on a tag is shown to more people than a state is.
+const TAGS: [&str; 4] = ["tags", "tags_all", "labels", "effective_labels"];
+
+impl Instance {
+    /// Its attributes, without any tags if some of them are sensitive: providers repeat them elsewhere.
+    fn shown(&mut self) -> Value {
+        let first = |path: &Value| path.get(0)?.get("value")?.as_str().map(str::to_owned);
+        let sensitive = self.sensitive_attributes.iter().flatten();
+        let hidden = sensitive
+            .filter_map(first)
+            .any(|name| TAGS.contains(&name.as_str()) || name == "terraform_labels");
+        let mut attributes = self.attributes.take();
+        if hidden && let Some(attributes) = attributes.as_object_mut() {
+            attributes.retain(|name, _| !TAGS.contains(&name.as_str()));
+        }
+        attributes
+    }
+}
+
+/// Its managed resource instances.
+pub(super) fn read(reader: impl Read) -> Result<Vec<Entity>, PlanError> {
     let file: File = serde_json::from_reader(reader).map_err(PlanError::Json)?;
     if file.version != 4 {
         return Err(PlanError::Version(format!("of state {}", file.version)));
     }
-    let (mut prior, mut proposed) = (Vec::new(), Vec::new());
+    let mut found = Vec::new();
     for resource in file.resources {
         if resource.mode != "managed" {
             continue;
         }
-        for instance in resource.instances {
+        for mut instance in resource.instances {
             let mut address = match &resource.module {
                 Some(module) if !module.is_empty() => format!("{module}."),
                 Some(_) | None => String::new(),
@@ -62,22 +84,18 @@ pub(super) fn read(reader: impl Read) -> Result<(Vec<Entity>, Vec<Entity>), Plan
             if let Some(deposed) = &instance.deposed {
                 let _ = write!(address, " (deposed {deposed})");
             }
-            let entity = |values: Value| {
-                Entity::new(
-                    address.clone(),
-                    resource.module.clone(),
-                    resource.kind.clone(),
-                    resource.name.clone(),
-                    instance.index_key.clone(),
-                    values,
-                    Value::Null,
-                )
-            };
-            prior.push(entity(instance.attributes.clone()));
-            proposed.push(entity(instance.attributes));
+            found.push(Entity::new(
+                address,
+                resource.module.clone(),
+                resource.kind.clone(),
+                resource.name.clone(),
+                instance.index_key.take(),
+                instance.shown(),
+                Value::Null,
+            ));
         }
     }
-    Ok((prior, proposed))
+    Ok(found)
 }
 
 #[cfg(test)]
@@ -91,8 +109,8 @@ mod tests {
                 {"index_key":0,"attributes":{}},{"index_key":"k","attributes":{}},
                 {"deposed":"0123","attributes":{}}]},
             {"mode":"data","type":"aws_ami","name":"c","instances":[{"attributes":{}}]}]}"#;
-        let (prior, proposed) = read(state.as_bytes()).unwrap();
-        let addresses: Vec<&str> = prior.iter().map(|it| it.address.as_str()).collect();
+        let found = read(state.as_bytes()).unwrap();
+        let addresses: Vec<&str> = found.iter().map(|it| it.address.as_str()).collect();
         assert_eq!(
             addresses,
             [
@@ -101,7 +119,16 @@ mod tests {
                 r#"module.a["x"].aws_eip.b (deposed 0123)"#,
             ]
         );
-        assert_eq!(proposed.len(), 3);
+    }
+
+    #[test]
+    fn sensitive_tags_are_not_shown() {
+        let state = r#"{"version":4,"resources":[{"mode":"managed","type":"aws_eip","name":"b",
+            "instances":[{"attributes":{"id":"x","tags":{"a":"s"},"tags_all":{"a":"s"}},
+                "sensitive_attributes":[[{"type":"get_attr","value":"tags"},
+                    {"type":"index","value":{"value":"a","type":"string"}}]]}]}]}"#;
+        let found = read(state.as_bytes()).unwrap();
+        assert_eq!(found[0].values, serde_json::json!({"id": "x"}));
     }
 
     #[test]

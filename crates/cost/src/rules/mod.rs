@@ -12,6 +12,8 @@ mod statements;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use sha2::{Digest as _, Sha256};
+
 pub(crate) use ast::{Binary, Block, Component, Expression, Macro, Piece, Statement, Tier};
 
 /// The embedded rule files, by name.
@@ -79,6 +81,17 @@ impl Rules {
         }
         rules.add_free(FREE);
         Ok(rules)
+    }
+
+    /// Identifies the rules that come with the binary, with the program that reads them.
+    #[must_use]
+    pub fn embedded_digest() -> String {
+        let mut digest = Sha256::new_with_prefix(env!("CARGO_PKG_VERSION"));
+        for (_, text) in FILES {
+            digest.update(text);
+        }
+        digest.update(FREE);
+        hex::encode(digest.finalize())
     }
 
     /// Adds the rules of a file.
