@@ -1,6 +1,6 @@
 //! Opens what a configuration names, and puts the [`App`] together.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use blob::{BlobStore, S3Settings};
@@ -110,19 +110,14 @@ pub(super) async fn open(
 
 fn outbound(config: &Config) -> Result<Outbound, OpenError> {
     let settings = &config.outbound;
-    let unusable = |file: &Path, reason: String| OpenError::Certificates {
-        file: file.to_owned(),
-        reason,
-    };
-    let ca_pem = match &settings.ca_file {
-        Some(file) => Some(std::fs::read(file).map_err(|error| unusable(file, error.to_string()))?),
-        None => None,
-    };
     let guard = Guard::new(&settings.allowed_networks);
-    Outbound::new(guard, ca_pem.as_deref()).map_err(|error| {
-        let file = settings.ca_file.as_deref().unwrap_or(Path::new(""));
-        unusable(file, error.to_string())
-    })
+    let file = settings.ca_file.clone().unwrap_or_default();
+    let unusable = |reason: String| OpenError::Certificates { file, reason };
+    let ca_pem = match settings.ca_file.as_ref().map(std::fs::read).transpose() {
+        Ok(ca_pem) => ca_pem,
+        Err(error) => return Err(unusable(error.to_string())),
+    };
+    Outbound::new(guard, ca_pem.as_deref()).map_err(|error| unusable(error.to_string()))
 }
 
 /// A worker is this program once more, also when its file has been replaced by a newer one meanwhile.

@@ -112,7 +112,7 @@ fn answer(
     let authorization = header.and_then(|it| it.to_str().ok()).unwrap_or_default();
     requests.lock().push(format!("{path} {authorization}"));
     let known = answers.lock().get(path).cloned();
-    let (status, body) = known.unwrap_or((404, "not here".to_owned()));
+    let (status, body) = known.unwrap_or_else(|| (404, "not here".to_owned()));
     let mut response = Response::builder().status(status);
     if (300..400).contains(&status) {
         response = response.header("location", body.as_str());
