@@ -26,6 +26,8 @@ pub struct Limits {
     pub configuration: u64,
     pub state: u64,
     pub artefact: u64,
+    /// Largest state that is priced: its resources are all in memory then, in over ten times the room.
+    pub priced_state: u64,
     /// Largest log of one phase; what comes after it is dropped with a notice.
     pub log: u64,
     /// How many jobs of an account without a limit of its own may be at work at a time; 0: any
@@ -66,6 +68,7 @@ impl Default for Limits {
             configuration: 256 << 20,
             state: 1 << 30,
             artefact: 2 << 30,
+            priced_state: 32 << 20,
             log: 256 << 20,
             runs_per_account: 0,
         }

@@ -41,6 +41,13 @@ pub(super) async fn price(
         Ok(object) => object,
         Err(reason) => return Ok(Err(reason)),
     };
+    let most = app.installation.limits.priced_state;
+    if object.size() > most {
+        return Ok(Err(format!(
+            "it has {} bytes, and states are priced up to {most}: split the workspace",
+            object.size()
+        )));
+    }
     let configuration = configuration(app, tenant, stored).await?;
     let book = app.prices.clone();
     blocking(&object, move |reader| {

@@ -21,8 +21,8 @@ const CLAIM: TimeDelta = TimeDelta::seconds(30);
 const RENEWAL: Duration = Duration::from_secs(10);
 /// How soon a state that failed for a fault of ours is tried again.
 const AGAIN: TimeDelta = TimeDelta::seconds(5);
-/// States at work in one process: plans that stand at a gate share the room for reading.
-const AT_ONCE: usize = 2;
+/// States at work in one process: each is in memory, and nobody waits for it as for a plan at a gate.
+const AT_ONCE: usize = 1;
 /// How long prices of another release are left alone: it may be the newer one.
 const ROLLOUT: TimeDelta = TimeDelta::minutes(15);
 /// How old a state that is no longer current may be to get a cost still.

@@ -58,7 +58,7 @@ pub(super) async fn push(
 /// Prices until nothing is left.
 pub(super) async fn settle(app: &TestApp) {
     let keeper = StateKeeper::new(app.shared());
-    for _ in 0..8 {
+    for _ in 0..16 {
         keeper.pass().await.unwrap();
         keeper.settle().await;
     }
@@ -247,7 +247,7 @@ testkit::both_databases! { crate::schema::MIGRATOR;
         let damaged = make("damaged", state(1, &some(1))).await;
         damage(directory.path());
         let huge = make("huge", state(1, &some(1))).await;
-        let blanks = tokio::io::AsyncReadExt::take(tokio::io::repeat(b' '), (128 << 20) + 1);
+        let blanks = tokio::io::AsyncReadExt::take(tokio::io::repeat(b' '), (32 << 20) + 1);
         let stored = objects::put(&app, &team.tenant, "state", blanks, u64::MAX).await.unwrap();
         let mut tx = app.db.begin().await.unwrap();
         objects::own(&mut tx, &team.tenant, &stored.id).await.unwrap();
@@ -266,7 +266,7 @@ testkit::both_databases! { crate::schema::MIGRATOR;
         settle(&app).await;
         for (workspace, reason) in [
             (&damaged, "it is damaged in the object store"),
-            (&huge, "no more than 134217728 are priced"),
+            (&huge, "states are priced up to 33554432"),
             (&odd, "not the JSON of a plan or state"),
             (&sealed, "only the client"),
         ] {

@@ -20,8 +20,9 @@ use super::{Held, Shared};
 
 /// Jobs at a time: as many as a real runner takes.
 const CAPACITY: u32 = 5;
-/// How long a heart-beat may go unanswered, and how many of them.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// How long a heart-beat may go unanswered, and how many of them. A real runner doesn't wait for the
+/// answer before it sends the next, so four of them are as many periods.
+const PATIENCE: Duration = Duration::from_secs(8);
 const UNANSWERED: u32 = 4;
 
 pub(super) struct Member {
