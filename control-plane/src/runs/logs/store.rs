@@ -113,7 +113,8 @@ pub(super) async fn append(
     Ok(true)
 }
 
-/// The chunks that overlap `[start, end)`, in order.
+/// The chunks that overlap `[start, end)`, in order. They follow each other without gaps, so the
+/// first is found by its position; asked by its end, every chunk before it would be looked at.
 pub(super) async fn chunks(
     conn: &mut Conn,
     tenant: &Tenant,
@@ -123,7 +124,8 @@ pub(super) async fn chunks(
 ) -> Result<Vec<Chunk>> {
     conn.query(
         "SELECT position, size, sealed FROM log_chunks
-         WHERE account_id = $1 AND log_id = $2 AND position < $4 AND position + size > $3
+         WHERE account_id = $1 AND log_id = $2 AND position < $4 AND position >= COALESCE((
+            SELECT MAX(c.position) FROM log_chunks c WHERE c.log_id = $2 AND c.position <= $3), 0)
          ORDER BY position",
     )
     .bind(tenant.account())
