@@ -329,3 +329,16 @@ pub enum BindError {
     #[error("running jobs can't be read")]
     Jobs(#[from] runs::RunError),
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn runners_come_back_one_after_another_once_there_may_be_somebody() {
+        assert_eq!(comes_back_after(0), 500);
+        let all: Vec<u32> = (0..10_000).map(comes_back_after).collect();
+        assert!(all.is_sorted());
+        assert_eq!(all.last(), Some(&8_496));
+    }
+}
