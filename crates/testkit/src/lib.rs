@@ -15,6 +15,7 @@ pub mod database;
 mod fake_cloud;
 #[cfg(feature = "programs")]
 mod git_server;
+#[cfg(feature = "programs")]
 mod https_server;
 #[cfg(feature = "programs")]
 pub mod programs;
@@ -32,6 +33,7 @@ pub use certificate::TestCertificate;
 pub use fake_cloud::FakeCloud;
 #[cfg(feature = "programs")]
 pub use git_server::GitServer;
+#[cfg(feature = "programs")]
 pub use https_server::HttpsServer;
 #[cfg(feature = "programs")]
 pub use recorder::{Recorded, Recorder};
