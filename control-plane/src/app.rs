@@ -7,6 +7,7 @@ use vault::Signer;
 
 use crate::clock::Clock;
 use crate::costs::PriceBook;
+use crate::iam::SignInCache;
 use crate::outbound::Outbound;
 use crate::supervise::Wake;
 use crate::tenancy::Keyring;
@@ -121,6 +122,8 @@ pub struct App {
     pub policy_worker: policy::worker::Worker,
     /// Calls what tenants name.
     pub outbound: Outbound,
+    /// What identity providers have said of themselves lately.
+    pub sign_in: SignInCache,
     pub signals: Signals,
 }
 

@@ -41,6 +41,7 @@ const PROGRAMS: &[Program] = &[
     program("setpriv", "util-linux", "running as another user"),
     program("python3", "python3", "third-party API clients"),
     program("curl", "curl", "fetching terraform"),
+    program("npm", "npm", "fetching an identity provider"),
 ];
 
 /// Directories beyond PATH where a package puts its programs.

@@ -13,6 +13,7 @@ use crate::app::{App, Installation, Limits, Signals, Timing};
 use crate::clock::Clock;
 use crate::config::{BlobKind, Config};
 use crate::costs::{PriceBook, PriceBookError};
+use crate::iam::SignInCache;
 use crate::outbound::{Guard, Outbound};
 use crate::schema::MIGRATOR;
 use crate::tenancy::Keyring;
@@ -104,6 +105,7 @@ pub(super) async fn open(
         installation: installation(config, public_url),
         policy_worker: policy_worker(),
         outbound: outbound(config)?,
+        sign_in: SignInCache::default(),
         signals: Signals::default(),
     }))
 }

@@ -149,7 +149,8 @@ section! {
 }
 
 section! {
-    /// What the control plane calls because a tenant has named it, as the source of a data document.
+    /// What the control plane calls because a tenant has named it, as the source of a data document or
+    /// an identity provider.
     Outbound = "outbound" {
         /// Networks that may be called besides the public internet, as `10.0.0.0/8` or one address.
         /// Without them nothing inside can be reached through the control plane.

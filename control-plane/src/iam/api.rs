@@ -25,6 +25,7 @@ pub fn routes() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(list_tokens, create_token))
         .merge(super::teams::api::routes())
         .merge(super::memberships::api::routes())
+        .merge(super::identity::api::routes())
 }
 
 type OneUser = Document<Resource<UserAttributes>>;

@@ -145,6 +145,7 @@ fn is_reading(permission: Permission) -> bool {
             | Permission::CostPricesRead
             | Permission::UsersRead
             | Permission::TeamsRead
+            | Permission::IdentityProvidersRead
             | Permission::ApprovalRulesRead
             | Permission::TokensManageOwn
             | Permission::RunnerPoolsRead

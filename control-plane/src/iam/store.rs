@@ -40,6 +40,7 @@ pub(super) async fn presented(conn: &mut Conn, hash: &str) -> Result<Option<Pres
          FROM tokens t
          LEFT JOIN users u ON u.id = t.user_id
          LEFT JOIN memberships m ON m.user_id = t.user_id AND m.account_id = t.account_id
+            AND m.suspended_at IS NULL
          LEFT JOIN jobs j ON j.id = t.job_id AND j.account_id = t.account_id
          WHERE t.hash = $1",
     )
@@ -188,6 +189,8 @@ pub(super) async fn delete_membership(
     for sql in [
         "DELETE FROM tokens WHERE account_id = $1 AND user_id = $2",
         "DELETE FROM authorization_codes WHERE account_id = $1 AND user_id = $2",
+        "DELETE FROM sessions WHERE account_id = $1 AND user_id = $2",
+        "DELETE FROM user_links WHERE account_id = $1 AND user_id = $2",
         "DELETE FROM memberships WHERE account_id = $1 AND user_id = $2",
     ] {
         conn.query(sql)

@@ -85,22 +85,27 @@ impl Outbound {
         if let Some(token) = token {
             request = request.bearer_auth(token.expose());
         }
-        let mut answer = request.send().await.map_err(failure)?;
-        let status = answer.status();
-        if !status.is_success() {
-            return Err(OutboundError::Status {
-                status: status.as_u16(),
-                hint: hint(status),
-            });
+        body(request, limit).await
+    }
+
+    /// Sends a form, as to the token endpoint of an OAuth server, and gives the answer of at most
+    /// `limit` bytes; `client` names itself in the `Authorization` header (RFC 6749, section 2.3.1).
+    ///
+    /// # Errors
+    /// As [`Outbound::get`].
+    pub async fn post_form(
+        &self,
+        url: &Url,
+        client: Option<(&str, &Secret)>,
+        form: &[(&str, &str)],
+        limit: usize,
+    ) -> Result<Vec<u8>, OutboundError> {
+        self.check(url)?;
+        let mut request = self.http.post(url.clone()).form(form);
+        if let Some((id, secret)) = client {
+            request = request.basic_auth(escaped(id), Some(escaped(secret.expose())));
         }
-        let mut body = Vec::new();
-        while let Some(part) = answer.chunk().await.map_err(failure)? {
-            if body.len() + part.len() > limit {
-                return Err(OutboundError::TooLarge { limit });
-            }
-            body.extend_from_slice(&part);
-        }
-        Ok(body)
+        body(request, limit).await
     }
 
     /// Whether an address may be called, as far as it can be told without asking for its name.
@@ -123,6 +128,30 @@ impl Outbound {
             Ok(_) | Err(_) => Ok(()),
         }
     }
+}
+
+/// The answer's body, if it is a success of at most `limit` bytes.
+async fn body(request: reqwest::RequestBuilder, limit: usize) -> Result<Vec<u8>, OutboundError> {
+    let mut answer = request.send().await.map_err(failure)?;
+    let status = answer.status();
+    if !status.is_success() {
+        return Err(OutboundError::Status {
+            status: status.as_u16(),
+            hint: hint(status),
+        });
+    }
+    let mut body = Vec::new();
+    while let Some(part) = answer.chunk().await.map_err(failure)? {
+        if body.len() + part.len() > limit {
+            return Err(OutboundError::TooLarge { limit });
+        }
+        body.extend_from_slice(&part);
+    }
+    Ok(body)
+}
+
+fn escaped(text: &str) -> String {
+    url::form_urlencoded::byte_serialize(text.as_bytes()).collect()
 }
 
 fn hint(status: reqwest::StatusCode) -> &'static str {

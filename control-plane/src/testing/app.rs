@@ -17,6 +17,7 @@ use super::call::Call;
 use crate::app::{App, Installation, Limits, Signals, Timing};
 use crate::clock::{Clock, Timestamp};
 use crate::costs::PriceBook;
+use crate::iam::SignInCache;
 use crate::outbound::{Guard, Outbound};
 use crate::tenancy::Keyring;
 
@@ -152,6 +153,7 @@ fn assemble(db: Db, clock: Clock, blobs: BlobStore) -> App {
         },
         policy_worker: policy::worker::Worker::new(server_program()),
         outbound: Outbound::new(Guard::default(), None).unwrap(),
+        sign_in: SignInCache::default(),
         signals: Signals::default(),
     }
 }

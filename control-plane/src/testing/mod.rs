@@ -19,6 +19,6 @@ mod flaky;
 mod tenants;
 
 pub(crate) use app::TestApp;
-pub(crate) use call::Answer;
+pub(crate) use call::{Answer, Call};
 pub(crate) use flaky::{Flaky, Switches};
 pub(crate) use tenants::{Team, TestRun, TestUser};

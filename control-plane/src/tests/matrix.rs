@@ -192,6 +192,7 @@ impl Scene {
             .await
             .expect(201)
             .id();
+        let provider = provider(app, &team).await;
         let (state, output) = state(app, &team).await;
         let estimate = estimate(app, &team, &run).await;
         checks(app, &team, &run).await;
@@ -214,6 +215,7 @@ impl Scene {
             ),
             ("team_id", team_of_people),
             ("approval_rule_id", rule),
+            ("identity_provider_id", provider),
             ("run_id", run.id.to_string()),
             ("policy_check_id", format!("polchk-{}", run.id.body())),
             ("task_stage_id", format!("ts-{}", run.id.body())),
@@ -289,6 +291,15 @@ impl Scene {
         }
         Ok(path + &self.fill(&row.query))
     }
+}
+
+/// A provider of the account, which answers nobody: its host has no address.
+async fn provider(app: &TestApp, team: &Team) -> String {
+    let oidc = json!({ "issuer": "https://idp.invalid", "client-id": "terrane" });
+    let attributes = json!({ "name": "spare", "kind": "oidc", "oidc": oidc });
+    let call = app.post("/api/v2/identity-providers").by(&team.admin);
+    let made = call.attributes("identity-providers", attributes).await;
+    made.expect(201).id()
 }
 
 /// Both checks of the run in question, not asked yet.

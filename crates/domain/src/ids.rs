@@ -140,6 +140,12 @@ ids! {
     ApprovalRuleId = "aprule";
     ApprovalId = "appr";
     SessionId = "sess";
+    IdentityProviderId = "idp";
+    /// Who somebody is to an identity provider.
+    ExternalIdentityId = "ext";
+    ExternalGroupId = "extgrp";
+    /// A link that is used once: an invitation, a new password, a test sign-in.
+    UserLinkId = "link";
     TagBindingId = "tb";
     JobId = "job";
     /// A repository being fetched for something other than a run.

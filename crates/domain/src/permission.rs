@@ -54,6 +54,9 @@ text_enum! {
         UsersUpdate = "users:update",
         TeamsRead = "teams:read",
         TeamsManage = "teams:manage",
+        IdentityProvidersRead = "identity-providers:read",
+        /// Where people come from, and whether they must: whoever may change it can let anybody in.
+        IdentityProvidersManage = "identity-providers:manage",
         ApprovalRulesRead = "approval-rules:read",
         ApprovalRulesManage = "approval-rules:manage",
         TokensManageOwn = "tokens:manage-own",

@@ -10,6 +10,9 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 /// For `localhost` and `127.0.0.1`.
 pub struct TestCertificate {
     pub ca_pem: String,
+    /// The same as `server`, for servers that read files.
+    pub certificate_pem: String,
+    pub key_pem: String,
     pub server: Arc<ServerConfig>,
 }
 
@@ -39,6 +42,8 @@ impl TestCertificate {
         server.alpn_protocols = vec![b"http/1.1".to_vec()];
         Self {
             ca_pem: ca_certificate.pem(),
+            certificate_pem: leaf.pem(),
+            key_pem: key.serialize_pem(),
             server: Arc::new(server),
         }
     }

@@ -18,6 +18,8 @@ mod git_server;
 #[cfg(feature = "programs")]
 mod https_server;
 #[cfg(feature = "programs")]
+mod oidc_provider;
+#[cfg(feature = "programs")]
 pub mod programs;
 #[cfg(feature = "programs")]
 pub mod recorder;
@@ -35,6 +37,8 @@ pub use fake_cloud::FakeCloud;
 pub use git_server::GitServer;
 #[cfg(feature = "programs")]
 pub use https_server::HttpsServer;
+#[cfg(feature = "programs")]
+pub use oidc_provider::OidcProvider;
 #[cfg(feature = "programs")]
 pub use recorder::{Recorded, Recorder};
 #[cfg(feature = "s3")]

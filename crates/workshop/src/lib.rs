@@ -8,6 +8,7 @@
 mod command;
 pub mod image;
 mod lock;
+pub mod node;
 pub mod opa;
 pub mod product;
 pub mod provider;

@@ -17,13 +17,14 @@ use super::csrf::{self, BrowserCookie, Purpose};
 use super::error::{ExchangeError, SignInError};
 use super::page;
 use super::request::{AuthorizationRequest, Params, Refusal};
-use super::service::{self, TokenRequest};
-use super::session;
+use super::service::{self, Attempt, TokenRequest};
+use super::site::Site;
+use super::{home, session, sso, with_cookie};
 use crate::app::App;
 use crate::context::Origin;
 use crate::http::error::chain;
 
-pub fn routes() -> OpenApiRouter<Arc<App>> {
+pub(super) fn routes() -> OpenApiRouter<Arc<App>> {
     OpenApiRouter::new()
         .routes(routes!(show, submit))
         .routes(routes!(exchange))
@@ -45,7 +46,7 @@ struct SignInForm {
     params: Params,
 }
 
-fn no_password() -> Secret {
+pub(super) fn no_password() -> Secret {
     Secret::new(String::new())
 }
 
@@ -70,6 +71,7 @@ impl Refusal {
         (status = 400, body = String, content_type = "text/html")))]
 async fn show(
     State(app): State<Arc<App>>,
+    site: Site,
     headers: HeaderMap,
     params: Result<Query<Params>, QueryRejection>,
 ) -> Response {
@@ -79,21 +81,46 @@ async fn show(
     match AuthorizationRequest::parse(params) {
         Ok(request) => {
             let cookie = BrowserCookie::of(&app, &headers);
-            match signed_in(&app, &headers).await {
+            match signed_in(&app, &site, &headers).await {
                 Some((session, user)) => page::consent(&app, &request, &cookie, &session, &user),
-                None => page::sign_in(&app, StatusCode::OK, &request, &cookie, "", None),
+                None => ask(&app, &site, StatusCode::OK, &request, &cookie, "", None).await,
             }
         }
         Err(refusal) => refusal.into_response(),
     }
 }
 
+/// The sign-in page, with the account's identity providers.
+async fn ask(
+    app: &App,
+    site: &Site,
+    status: StatusCode,
+    request: &AuthorizationRequest,
+    cookie: &BrowserCookie,
+    username: &str,
+    problem: Option<&str>,
+) -> Response {
+    let choices = match sso::choices(app, site, &request.address()).await {
+        Ok(choices) => choices,
+        Err(error) => {
+            // The password is left.
+            tracing::error!(error = chain(&error), "the providers can't be looked up");
+            Vec::new()
+        }
+    };
+    page::sign_in(app, status, request, cookie, username, problem, choices)
+}
+
 /// The browser's session and the name of its user.
-async fn signed_in(app: &App, headers: &HeaderMap) -> Option<(Secret, String)> {
+pub(super) async fn signed_in(
+    app: &App,
+    site: &Site,
+    headers: &HeaderMap,
+) -> Option<(Secret, String)> {
     let session = session::sent(app, headers)?;
     let found = async {
         let mut conn = app.db.acquire().await?;
-        session::user(&mut conn, &session, app.clock.now()).await
+        session::user(&mut conn, &session, site, app.clock.now()).await
     };
     match found.await {
         Ok(user) => user.map(|user| (session, user.username)),
@@ -115,6 +142,7 @@ async fn signed_in(app: &App, headers: &HeaderMap) -> Option<(Secret, String)> {
 async fn submit(
     State(app): State<Arc<App>>,
     origin: Origin,
+    site: Site,
     headers: HeaderMap,
     form: Result<Form<SignInForm>, FormRejection>,
 ) -> Response {
@@ -126,15 +154,9 @@ async fn submit(
         Err(refusal) => return refusal.into_response(),
     };
     let cookie = BrowserCookie::of(&app, &headers);
-    let again = |status, problem: &str| {
-        page::sign_in(
-            &app,
-            status,
-            &request,
-            &cookie,
-            &form.username,
-            Some(problem),
-        )
+    let again = async |status, problem: &str| {
+        let (name, problem) = (&form.username, Some(problem));
+        ask(&app, &site, status, &request, &cookie, name, problem).await
     };
     let session = session::sent(&app, &headers);
     let purpose = match (form.action.as_str(), &session) {
@@ -145,39 +167,50 @@ async fn submit(
     let genuine =
         purpose.is_some_and(|it| csrf::is_genuine(&app, &headers, it, &request.params, &form.csrf));
     if !genuine {
-        return again(
-            StatusCode::FORBIDDEN,
-            "The page was too old. Please sign in once more.",
-        );
+        let problem = "The page was too old. Please sign in once more.";
+        return again(StatusCode::FORBIDDEN, problem).await;
     }
     let outcome = match (form.action.as_str(), &session) {
-        (SIGN_OUT, Some(session)) => {
-            match service::sign_out(&app, &origin, &request, session).await {
-                Ok(()) => {
-                    let page = page::sign_in(&app, StatusCode::OK, &request, &cookie, "", None);
-                    return with_cookie(page, session::no_cookie(&app));
-                }
-                Err(error) => Err(error),
+        (SIGN_OUT, Some(session)) => match service::sign_out(&app, &origin, &site, session).await {
+            Ok(Some(elsewhere)) => {
+                let page = page::signed_out(Some(&elsewhere));
+                return with_cookie(page, session::no_cookie(&app));
             }
-        }
+            Ok(None) => {
+                let page = ask(&app, &site, StatusCode::OK, &request, &cookie, "", None).await;
+                return with_cookie(page, session::no_cookie(&app));
+            }
+            Err(error) => Err(error),
+        },
         (APPROVE, Some(session)) => {
-            match service::approve(&app, &origin, &request, session).await {
+            match service::approve(&app, &origin, &site, &request, session).await {
                 Ok(Some(code)) => Ok((code, None)),
                 Ok(None) => {
-                    let page = again(
-                        StatusCode::UNAUTHORIZED,
-                        "You are not signed in any more. Please sign in once more.",
-                    );
+                    let problem = "You are not signed in any more. Please sign in once more.";
+                    let page = again(StatusCode::UNAUTHORIZED, problem).await;
                     return with_cookie(page, session::no_cookie(&app));
                 }
                 Err(error) => Err(error),
             }
         }
-        (_, earlier) => {
-            let (name, password) = (&form.username, &form.password);
-            service::sign_in(&app, &origin, &request, name, password, earlier.as_ref())
-                .await
-                .map(|it| (it.code, session::cookie(&app, &it.session)))
+        _ => {
+            let attempt = Attempt {
+                origin: &origin,
+                headers: &headers,
+                site: &site,
+                username: &form.username,
+                password: &form.password,
+            };
+            match service::sign_in(&app, &attempt, Some(&request)).await {
+                Ok(it) => {
+                    let cookie = session::cookie(&app, &it.session);
+                    match it.code {
+                        Some(code) => Ok((code, cookie)),
+                        None => return with_cookie(page::go_on(&request.address()), cookie),
+                    }
+                }
+                Err(error) => Err(error),
+            }
         }
     };
     match outcome {
@@ -185,32 +218,18 @@ async fn submit(
             let back = request.answer(&[("code", code.expose())]);
             with_cookie(Redirect::to(back.as_str()).into_response(), cookie)
         }
-        Err(error @ SignInError::WrongPassword) => {
-            again(StatusCode::UNAUTHORIZED, &error.to_string())
-        }
-        Err(ref error @ SignInError::TooManyAttempts { until }) => {
-            let mut response = again(StatusCode::TOO_MANY_REQUESTS, &error.to_string());
-            let seconds = (until - app.clock.now()).num_seconds().max(0) + 1;
+        Err(error) => {
+            let (status, text) = home::said(&error);
+            let mut response = again(status, &text).await;
+            if let SignInError::TooManyAttempts { until } = error {
+                let seconds = (until - app.clock.now()).num_seconds().max(0) + 1;
+                response
+                    .headers_mut()
+                    .insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+            }
             response
-                .headers_mut()
-                .insert(header::RETRY_AFTER, HeaderValue::from(seconds));
-            response
-        }
-        Err(SignInError::Failed(error)) => {
-            tracing::error!(error = chain(&error), "a sign-in failed");
-            again(
-                StatusCode::INTERNAL_SERVER_ERROR,
-                "The server failed. Try again shortly.",
-            )
         }
     }
-}
-
-fn with_cookie(mut response: Response, cookie: Option<HeaderValue>) -> Response {
-    if let Some(cookie) = cookie {
-        response.headers_mut().append(header::SET_COOKIE, cookie);
-    }
-    response
 }
 
 /// Gives an API token for a code.

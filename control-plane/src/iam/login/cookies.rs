@@ -4,6 +4,23 @@ use http::{HeaderMap, HeaderValue, header};
 
 use crate::app::App;
 
+/// Which requests that begin at other sites bring a cookie along.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum SameSite {
+    Strict,
+    /// Following a link, and being sent back by an identity provider.
+    Lax,
+}
+
+impl SameSite {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Strict => "Strict",
+            Self::Lax => "Lax",
+        }
+    }
+}
+
 fn is_secure(app: &App) -> bool {
     app.installation.public_url.scheme() == "https"
 }
@@ -15,8 +32,13 @@ fn full_name(app: &App, name: &str) -> String {
     format!("{prefix}terrane-{name}")
 }
 
-/// The value that the browser sent, if it has that length.
-pub(super) fn read(app: &App, headers: &HeaderMap, name: &str, length: usize) -> Option<String> {
+/// The value that the browser sent, if it fits.
+pub(super) fn read(
+    app: &App,
+    headers: &HeaderMap,
+    name: &str,
+    fits: impl Fn(&str) -> bool,
+) -> Option<String> {
     let name = full_name(app, name);
     headers
         .get_all(header::COOKIE)
@@ -24,16 +46,23 @@ pub(super) fn read(app: &App, headers: &HeaderMap, name: &str, length: usize) ->
         .filter_map(|value| value.to_str().ok())
         .flat_map(|text| text.split(';'))
         .filter_map(|pair| pair.trim().split_once('='))
-        .find(|(key, value)| *key == name && value.len() == length)
+        .find(|(key, value)| *key == name && fits(value))
         .map(|(_, value)| value.to_owned())
 }
 
 /// The header that gives the browser a value for so many seconds; 0 takes it away.
-pub(super) fn write(app: &App, name: &str, value: &str, seconds: i64) -> Option<HeaderValue> {
+pub(super) fn write(
+    app: &App,
+    name: &str,
+    value: &str,
+    seconds: i64,
+    same_site: SameSite,
+) -> Option<HeaderValue> {
     let secure = if is_secure(app) { "; Secure" } else { "" };
     HeaderValue::from_str(&format!(
-        "{}={value}; Path=/; HttpOnly; SameSite=Strict; Max-Age={seconds}{secure}",
+        "{}={value}; Path=/; HttpOnly; SameSite={}; Max-Age={seconds}{secure}",
         full_name(app, name),
+        same_site.word(),
     ))
     .ok()
 }

@@ -6,7 +6,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use domain::Secret;
 use http::{HeaderMap, HeaderValue};
 
-use super::cookies;
+use super::cookies::{self, SameSite};
 use super::request::Params;
 use crate::app::App;
 
@@ -21,6 +21,8 @@ pub(super) enum Purpose<'a> {
     SignIn,
     /// Consent or signing out, of the browser with this session.
     Consent(&'a Secret),
+    /// A page of its own: its name, and what it is about.
+    Page(&'static str, &'a str),
 }
 
 /// The random value that a browser keeps for the form.
@@ -35,11 +37,11 @@ impl BrowserCookie {
     }
 
     fn sent(app: &App, headers: &HeaderMap) -> Option<Self> {
-        cookies::read(app, headers, NAME, VALUE_LENGTH).map(Self)
+        cookies::read(app, headers, NAME, |it| it.len() == VALUE_LENGTH).map(Self)
     }
 
     pub(super) fn header(&self, app: &App) -> Option<HeaderValue> {
-        cookies::write(app, NAME, &self.0, LIFETIME_SECONDS)
+        cookies::write(app, NAME, &self.0, LIFETIME_SECONDS, SameSite::Strict)
     }
 
     /// What the form carries.
@@ -49,13 +51,14 @@ impl BrowserCookie {
 
     fn message(&self, purpose: Purpose<'_>, params: &Params) -> Vec<u8> {
         let state = params.state.as_deref().unwrap_or_default();
-        let (word, session) = match purpose {
+        let (word, about) = match purpose {
             Purpose::SignIn => ("sign-in v1", ""),
             Purpose::Consent(session) => ("consent v1", session.expose().as_str()),
+            Purpose::Page(name, about) => (name, about),
         };
         let parts = [
             word,
-            session,
+            about,
             &self.0,
             &params.client_id,
             &params.redirect_uri,

@@ -1,4 +1,5 @@
-//! `terraform login`: OAuth 2 authorization code with PKCE, behind a plain sign-in page.
+//! Signing in: by password, or through an identity provider; and `terraform login`, which is OAuth 2
+//! authorization code with PKCE behind the same page.
 //!
 //! The page asks for name and password and says what is being approved; a browser that has signed in
 //! lately is asked for consent only. The CLI gets an ordinary API token of the user. Flow and
@@ -11,13 +12,38 @@ mod api;
 mod cookies;
 mod csrf;
 mod error;
+mod home;
+mod oidc;
 mod page;
 mod request;
+mod return_to;
 mod service;
 mod session;
+mod site;
+mod sso;
 mod store;
 #[cfg(test)]
 mod tests;
 mod throttle;
 
-pub use api::routes;
+use std::sync::Arc;
+
+use axum::response::Response;
+use http::{HeaderValue, header};
+use utoipa_axum::router::OpenApiRouter;
+
+pub use oidc::SignInCache;
+pub(in crate::iam) use site::site_of_account;
+
+use crate::app::App;
+
+pub fn routes() -> OpenApiRouter<Arc<App>> {
+    api::routes().merge(home::routes()).merge(sso::routes())
+}
+
+fn with_cookie(mut response: Response, cookie: Option<HeaderValue>) -> Response {
+    if let Some(cookie) = cookie {
+        response.headers_mut().append(header::SET_COOKIE, cookie);
+    }
+    response
+}

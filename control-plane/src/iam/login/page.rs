@@ -9,10 +9,13 @@ use domain::Secret;
 use http::{HeaderValue, StatusCode, header};
 use minijinja::value::Serde;
 use minijinja::{Environment, context};
+use serde::Serialize;
 use sha2::{Digest, Sha256};
+use url::Url;
 
 use super::csrf::{BrowserCookie, Purpose};
-use super::request::AuthorizationRequest;
+use super::home::{SIGN_IN, SIGN_OUT};
+use super::request::{AuthorizationRequest, Params};
 use crate::app::App;
 
 const STYLE: &str = include_str!("page.css");
@@ -24,6 +27,10 @@ static TEMPLATES: LazyLock<Environment<'static>> = LazyLock::new(|| {
         ("sign-in.html", include_str!("sign-in.html")),
         ("consent.html", include_str!("consent.html")),
         ("refused.html", include_str!("refused.html")),
+        ("home.html", include_str!("home.html")),
+        ("signed-in.html", include_str!("signed-in.html")),
+        ("go-on.html", include_str!("go-on.html")),
+        ("notice.html", include_str!("notice.html")),
     ] {
         templates
             .add_template(name, source)
@@ -35,6 +42,13 @@ static TEMPLATES: LazyLock<Environment<'static>> = LazyLock::new(|| {
 static STYLE_HASH: LazyLock<String> =
     LazyLock::new(|| format!("sha256-{}", STANDARD.encode(Sha256::digest(STYLE))));
 
+/// A way in besides a password.
+#[derive(Debug, Serialize)]
+pub(super) struct Choice {
+    pub name: String,
+    pub address: String,
+}
+
 /// The sign-in form, with what went wrong before.
 pub(super) fn sign_in(
     app: &App,
@@ -43,9 +57,10 @@ pub(super) fn sign_in(
     cookie: &BrowserCookie,
     username: &str,
     problem: Option<&str>,
+    choices: Vec<Choice>,
 ) -> Response {
     let purpose = Purpose::SignIn;
-    let values = context! { username => username, problem => problem };
+    let values = context! { username => username, problem => problem, choices => Serde(&choices) };
     form(
         "sign-in.html",
         app,
@@ -102,6 +117,106 @@ fn form(
         response.headers_mut().append(header::SET_COOKIE, value);
     }
     response
+}
+
+/// What `/sign-in` shows to somebody who is not signed in.
+#[derive(Debug)]
+pub(super) struct Home<'a> {
+    pub return_to: &'a str,
+    pub username: &'a str,
+    pub problem: Option<&'a str>,
+}
+
+/// The sign-in page of a browser that no CLI has sent.
+pub(super) fn home(
+    app: &App,
+    status: StatusCode,
+    cookie: &BrowserCookie,
+    home: &Home<'_>,
+    choices: Vec<Choice>,
+) -> Response {
+    let purpose = Purpose::Page(SIGN_IN, home.return_to);
+    let values = context! {
+        username => home.username, problem => home.problem, return_to => home.return_to,
+        choices => Serde(&choices),
+    };
+    own_form("home.html", app, status, cookie, purpose, values)
+}
+
+/// The same of one who is.
+pub(super) fn signed_in(
+    app: &App,
+    cookie: &BrowserCookie,
+    session: &Secret,
+    username: &str,
+) -> Response {
+    let purpose = Purpose::Page(SIGN_OUT, session.expose());
+    let values = context! { username => username };
+    own_form(
+        "signed-in.html",
+        app,
+        StatusCode::OK,
+        cookie,
+        purpose,
+        values,
+    )
+}
+
+/// A form that comes back to this host and leads nowhere else.
+pub(super) fn own_form(
+    template: &str,
+    app: &App,
+    status: StatusCode,
+    cookie: &BrowserCookie,
+    purpose: Purpose<'_>,
+    values: minijinja::Value,
+) -> Response {
+    let values = context! {
+        style => STYLE,
+        host => app.installation.public_url.host_str(),
+        csrf => cookie.form_token(app, purpose, &Params::default()),
+        ..values
+    };
+    let mut response = html(template, values, status, "'self'");
+    if let Some(value) = cookie.header(app) {
+        response.headers_mut().append(header::SET_COOKIE, value);
+    }
+    response
+}
+
+/// Goes on to another page by itself, as if from this one.
+pub(super) fn go_on(address: &str) -> Response {
+    let values = context! { style => STYLE, address => address, title => "You are signed in" };
+    html("go-on.html", values, StatusCode::OK, "'none'")
+}
+
+/// Says that nobody is signed in any more, and goes on to the provider that ends its own session.
+pub(super) fn signed_out(elsewhere: Option<&Url>) -> Response {
+    let title = "You are signed out";
+    match elsewhere {
+        Some(url) => {
+            let values = context! { style => STYLE, address => url.as_str(), title => title };
+            html("go-on.html", values, StatusCode::OK, "'none'")
+        }
+        None => notice(title, "This browser is signed out."),
+    }
+}
+
+/// Says that a provider has passed its test.
+pub(super) fn tested(provider: &str, linked: bool) -> Response {
+    let tie = if linked {
+        "You can sign in this way as yourself from now on."
+    } else {
+        "You are not tied to it: for that, open such a link in a browser that is signed in as you."
+    };
+    let text = format!("{provider} works: it has said who you are. {tie}");
+    notice("The test has passed", &text)
+}
+
+/// A page with a sentence.
+pub(super) fn notice(title: &str, text: &str) -> Response {
+    let values = context! { style => STYLE, title => title, text => text };
+    html("notice.html", values, StatusCode::OK, "'none'")
 }
 
 /// A page that says why there is no form.

@@ -82,6 +82,20 @@ impl AuthorizationRequest {
         }
     }
 
+    /// The path of the page that this was asked of, to come back to.
+    pub(super) fn address(&self) -> String {
+        let params = &self.params;
+        let query = url::form_urlencoded::Serializer::new(String::new())
+            .append_pair("client_id", &params.client_id)
+            .append_pair("redirect_uri", &params.redirect_uri)
+            .append_pair("response_type", &params.response_type)
+            .append_pair("code_challenge", &params.code_challenge)
+            .append_pair("code_challenge_method", &params.code_challenge_method)
+            .extend_pairs(params.state.as_ref().map(|state| ("state", state)))
+            .finish();
+        format!("/oauth/authorization?{query}")
+    }
+
     /// The redirect that carries `pairs` and the caller's state back.
     pub(super) fn answer(&self, pairs: &[(&str, &str)]) -> Url {
         let mut url = self.redirect_uri.clone();

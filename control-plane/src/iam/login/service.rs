@@ -5,16 +5,20 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::TimeDelta;
 use domain::Secret;
 use domain::access::ActorKind;
-use domain::ids::UserId;
+use domain::ids::{AccountId, UserId};
 use domain::permission::Permission;
+use http::HeaderMap;
 use serde::Deserialize;
 use serde_json::json;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
+use url::Url;
 
 use super::error::{ExchangeError, SignInError};
 use super::request::AuthorizationRequest;
-use super::session;
+use super::session::{self, Opening};
+use super::site::Site;
+use super::sso;
 use super::store::{self, Candidate, Code};
 use super::throttle::Tried;
 use crate::app::App;
@@ -35,49 +39,71 @@ const VERIFIER_LENGTH: std::ops::RangeInclusive<usize> = 43..=128;
 
 /// What a browser gets that has signed in.
 pub(super) struct SignedIn {
-    pub code: Secret,
-    /// For its cookie.
+    /// For the CLI that asked, if one did.
+    pub code: Option<Secret>,
+    /// For the browser's cookie.
     pub session: Secret,
 }
 
-/// Checks name and password and gives a code for `request`. `earlier`: the session that the browser
-/// says it has; it is over.
+/// A name and a password, and where they come from. The session that the browser has is over if they
+/// are right.
+pub(super) struct Attempt<'a> {
+    pub origin: &'a Origin,
+    pub headers: &'a HeaderMap,
+    pub site: &'a Site,
+    pub username: &'a str,
+    pub password: &'a Secret,
+}
+
+impl Attempt<'_> {
+    fn name(&self) -> String {
+        let folded = fold_username(self.username);
+        let plain = folded.chars().filter(|c| !c.is_control());
+        plain.take(MAX_USERNAME + 1).collect()
+    }
+
+    fn account(&self) -> Option<&AccountId> {
+        self.site.account.as_ref()
+    }
+}
+
+/// Checks name and password; gives a code for `request`, if a CLI asks.
 ///
 /// Throttled attempts are logged, not audited: the audit log would grow with every one of them.
 pub(super) async fn sign_in(
     app: &App,
-    origin: &Origin,
-    request: &AuthorizationRequest,
-    username: &str,
-    password: &Secret,
-    earlier: Option<&Secret>,
+    attempt: &Attempt<'_>,
+    request: Option<&AuthorizationRequest>,
 ) -> Result<SignedIn, SignInError> {
-    let folded = fold_username(username);
-    let username: String = folded
-        .chars()
-        .filter(|c| !c.is_control())
-        .take(MAX_USERNAME + 1)
-        .collect();
+    let (origin, username) = (attempt.origin, attempt.name());
     let tried = Tried::new(&username, origin.source_address);
     if let Err(until) = tried.admit(app).await? {
         tracing::warn!(source = ?origin.source_address, "a sign-in attempt was held back");
         return Err(SignInError::TooManyAttempts { until });
     }
     let mut conn = app.db.acquire().await?;
-    let candidate = store::candidate(&mut conn, &username).await?;
+    let candidate = store::candidate(&mut conn, &username, attempt.account()).await?;
     drop(conn);
     let stored = candidate.as_ref().and_then(|it| it.password_hash.clone());
-    let right = password::verify(stored, password).await?;
+    let right = password::verify(stored, attempt.password).await?;
     if let Some(candidate) = candidate.filter(|_| right) {
         let mut tx = app.db.begin().await?;
-        if has_not_changed(&mut tx, &candidate).await? {
-            let approval = Approval::of(app, origin, candidate)?;
-            tried.succeeded(&mut tx).await?;
-            if let Some(earlier) = earlier {
-                session::end(&mut tx, earlier).await?;
+        if has_not_changed(&mut tx, &candidate, attempt.account()).await? {
+            if candidate.provider_only > 0 {
+                return Err(SignInError::ProviderOnly);
             }
-            let session = session::begin(&mut tx, &approval.user, approval.ctx.now()).await?;
-            let code = approval.give_code(&mut tx, request).await?;
+            tried.succeeded(&mut tx).await?;
+            let approval = Approval::of(app, origin, candidate)?;
+            if let Some(earlier) = session::sent(app, attempt.headers) {
+                session::end(&mut tx, &earlier).await?;
+            }
+            let (user, now) = (&approval.user, approval.ctx.now());
+            let opening = Opening::of(origin, attempt.headers);
+            let session = session::begin(&mut tx, user, opening, now).await?;
+            let code = match request {
+                Some(request) => Some(approval.give_code(&mut tx, request).await?),
+                None => None,
+            };
             approval.record(&mut tx, "user.sign-in", request).await?;
             tx.commit().await?;
             return Ok(SignedIn { code, session });
@@ -89,9 +115,13 @@ pub(super) async fn sign_in(
 
 /// Whether the password that was checked is the user's still: checking takes its time, and a new
 /// password ends what the old one opened. It stays so until `tx` ends.
-async fn has_not_changed(tx: &mut db::Tx, candidate: &Candidate) -> Result<bool, db::Error> {
+async fn has_not_changed(
+    tx: &mut db::Tx,
+    candidate: &Candidate,
+    account: Option<&AccountId>,
+) -> Result<bool, db::Error> {
     tx.lock_row("users", candidate.id.as_str()).await?;
-    let now = store::candidate(tx, &candidate.username).await?;
+    let now = store::candidate(tx, &candidate.username, account).await?;
     Ok(now.is_some_and(|it| it.id == candidate.id && it.password_hash == candidate.password_hash))
 }
 
@@ -100,42 +130,49 @@ async fn has_not_changed(tx: &mut db::Tx, candidate: &Candidate) -> Result<bool,
 pub(super) async fn approve(
     app: &App,
     origin: &Origin,
+    site: &Site,
     request: &AuthorizationRequest,
     session: &Secret,
 ) -> Result<Option<Secret>, SignInError> {
     let now = app.clock.now();
     let mut tx = app.db.begin().await?;
-    let Some(user) = session::user(&mut tx, session, now).await? else {
+    let Some(user) = session::user(&mut tx, session, site, now).await? else {
         return Ok(None);
     };
     // A new password ends sessions: after it, or before it.
     tx.lock_row("users", user.id.as_str()).await?;
-    let Some(user) = session::user(&mut tx, session, now).await? else {
+    let Some(user) = session::user(&mut tx, session, site, now).await? else {
         return Ok(None);
     };
     let approval = Approval::of(app, origin, user)?;
     let code = approval.give_code(&mut tx, request).await?;
-    approval.record(&mut tx, "user.approve", request).await?;
+    approval
+        .record(&mut tx, "user.approve", Some(request))
+        .await?;
     tx.commit().await?;
     Ok(Some(code))
 }
 
-/// Ends a session.
+/// Ends a session. Gives where the browser goes on so that its identity provider ends its own too.
 pub(super) async fn sign_out(
     app: &App,
     origin: &Origin,
-    request: &AuthorizationRequest,
+    site: &Site,
     session: &Secret,
-) -> Result<(), SignInError> {
+) -> Result<Option<Url>, SignInError> {
     let mut tx = app.db.begin().await?;
-    let user = session::user(&mut tx, session, app.clock.now()).await?;
+    let user = session::user(&mut tx, session, site, app.clock.now()).await?;
+    let foreign = session::provider(&mut tx, session).await?;
     session::end(&mut tx, session).await?;
     if let Some(user) = user {
         let approval = Approval::of(app, origin, user)?;
-        approval.record(&mut tx, "user.sign-out", request).await?;
+        approval.record(&mut tx, "user.sign-out", None).await?;
     }
     tx.commit().await?;
-    Ok(())
+    match foreign {
+        Some(foreign) => Ok(sso::logout_address(app, site, foreign).await?),
+        None => Ok(None),
+    }
 }
 
 /// Somebody who may have a token, and asks for one.
@@ -181,9 +218,12 @@ impl Approval {
         &self,
         tx: &mut db::Tx,
         action: &'static str,
-        request: &AuthorizationRequest,
+        request: Option<&AuthorizationRequest>,
     ) -> Result<(), SignInError> {
-        let detail = json!({ "client": request.params.client_id });
+        let detail = match request {
+            Some(request) => json!({ "client": request.params.client_id }),
+            None => json!({}),
+        };
         Ok(audit::record(tx, &self.ctx, &self.proof, action, detail).await?)
     }
 }
@@ -208,7 +248,7 @@ async fn record_failure(
 ) -> Result<(), SignInError> {
     let mut tx = app.db.begin().await?;
     tried.failed(app, &mut tx).await?;
-    let actor = match store::candidate(&mut tx, username).await? {
+    let actor = match store::candidate(&mut tx, username, None).await? {
         Some(candidate) => {
             let account = candidate.account_id.clone();
             Some(member(candidate).actor(&account))

@@ -3,8 +3,9 @@
 
 use db::{Conn, Tx};
 use domain::access::Role;
-use domain::ids::{AccountId, SessionId, UserId};
+use domain::ids::{AccountId, IdentityProviderId, SessionId, UserId};
 
+use super::session::Opening;
 use super::throttle::Attempts;
 use crate::clock::Timestamp;
 use crate::context::Tenant;
@@ -21,21 +22,57 @@ pub(super) struct Candidate {
     pub role: Role,
     pub account_id: AccountId,
     pub created_at: Timestamp,
+    /// Not 0: the account's members come through its identity providers, and this one too.
+    pub provider_only: i64,
 }
 
-/// The user of this name, in the default account if they belong to it, else in their oldest one.
-pub(super) async fn candidate(conn: &mut Conn, username: &str) -> Result<Option<Candidate>> {
-    conn.query(
-        "SELECT u.id, u.username, u.email, u.password_hash, m.role, m.account_id, u.created_at
+/// The user of this name, in the default account if they belong to it, else in their oldest one;
+/// first of all where their password opens something. `account`: the only one that counts.
+pub(super) async fn candidate(
+    conn: &mut Conn,
+    username: &str,
+    account: Option<&AccountId>,
+) -> Result<Option<Candidate>> {
+    conn.build(
+        "SELECT u.id, u.username, u.email, u.password_hash, m.role, m.account_id, u.created_at,
+            (SELECT COUNT(*) FROM sign_in_policies p
+             WHERE p.account_id = m.account_id AND p.enforced AND NOT EXISTS (
+                SELECT 1 FROM sign_in_bypass b
+                WHERE b.account_id = m.account_id AND b.user_id = m.user_id)) AS provider_only
          FROM users u
          JOIN memberships m ON m.user_id = u.id
          JOIN accounts a ON a.id = m.account_id
-         WHERE u.username = $1
-         ORDER BY a.is_default DESC, m.created_at, m.account_id LIMIT 1",
+         WHERE m.suspended_at IS NULL AND u.username = ",
     )
-    .bind(username.to_owned())
+    .bind(username)
+    .push_if(" AND m.account_id = ", account)
+    .push(" ORDER BY 8, a.is_default DESC, m.created_at, m.account_id LIMIT 1")
+    .finish()
     .fetch_optional()
     .await
+}
+
+/// The account of this name.
+pub(super) async fn account_named(conn: &mut Conn, name: &str) -> Result<Option<AccountId>> {
+    let row: Option<(AccountId,)> = conn
+        .query("SELECT id FROM accounts WHERE LOWER(name) = $1")
+        .bind(name.to_owned())
+        .fetch_optional()
+        .await?;
+    Ok(row.map(|(id,)| id))
+}
+
+/// The name of an account other than the default one.
+pub(super) async fn name_of_account(
+    conn: &mut Conn,
+    account: &AccountId,
+) -> Result<Option<String>> {
+    let row: Option<(String,)> = conn
+        .query("SELECT name FROM accounts WHERE id = $1 AND NOT is_default")
+        .bind(account)
+        .fetch_optional()
+        .await?;
+    Ok(row.map(|(name,)| name))
 }
 
 /// The account that a failed attempt of nobody is recorded in.
@@ -52,9 +89,9 @@ pub(super) async fn default_account(conn: &mut Conn) -> Result<Option<AccountId>
 /// Stores a session, and sweeps those that are over.
 pub(super) async fn insert_session(
     conn: &mut Conn,
-    id: &SessionId,
     user: &UserId,
     hash: &str,
+    opening: Opening,
     now: Timestamp,
     expires_at: Timestamp,
 ) -> Result<()> {
@@ -62,37 +99,76 @@ pub(super) async fn insert_session(
         .bind(now)
         .execute()
         .await?;
+    let (account, provider) = opening.provider.unzip();
     conn.query(
-        "INSERT INTO sessions (id, user_id, hash, created_at, expires_at)
-         VALUES ($1, $2, $3, $4, $5)",
+        "INSERT INTO sessions (id, user_id, hash, created_at, expires_at, account_id, provider_id,
+            sealed_id_token, source_address, user_agent)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
     )
-    .bind(id)
+    .bind(opening.id.unwrap_or_else(SessionId::random))
     .bind(user)
     .bind(hash.to_owned())
     .bind(now)
     .bind(expires_at)
+    .bind(account)
+    .bind(provider)
+    .bind(opening.sealed_id_token)
+    .bind(opening.source_address.map(|it| it.to_string()))
+    .bind(opening.user_agent)
     .execute()
     .await?;
     Ok(())
 }
 
-/// The user of a session that is not over, with the account as in [`candidate`].
+/// The user of a session that is not over, with the account as in [`candidate`]. A session that a
+/// provider has opened counts in its account; one that a password has opened, where passwords count.
 pub(super) async fn session_user(
     conn: &mut Conn,
     hash: &str,
+    account: Option<&AccountId>,
     now: Timestamp,
 ) -> Result<Option<Candidate>> {
-    conn.query(
-        "SELECT u.id, u.username, u.email, u.password_hash, m.role, m.account_id, u.created_at
+    conn.build(
+        "SELECT u.id, u.username, u.email, u.password_hash, m.role, m.account_id, u.created_at,
+            CAST(0 AS BIGINT) AS provider_only
          FROM sessions s
          JOIN users u ON u.id = s.user_id
          JOIN memberships m ON m.user_id = u.id
          JOIN accounts a ON a.id = m.account_id
-         WHERE s.hash = $1 AND s.expires_at > $2
-         ORDER BY a.is_default DESC, m.created_at, m.account_id LIMIT 1",
+         WHERE m.suspended_at IS NULL
+           AND (s.account_id IS NULL OR s.account_id = m.account_id)
+           AND (s.provider_id IS NOT NULL OR NOT EXISTS (
+                SELECT 1 FROM sign_in_policies p
+                WHERE p.account_id = m.account_id AND p.enforced AND NOT EXISTS (
+                    SELECT 1 FROM sign_in_bypass b
+                    WHERE b.account_id = m.account_id AND b.user_id = m.user_id)))
+           AND s.hash = ",
+    )
+    .bind(hash)
+    .push(" AND s.expires_at > ")
+    .bind(now)
+    .push_if(" AND m.account_id = ", account)
+    .push(" ORDER BY a.is_default DESC, m.created_at, m.account_id LIMIT 1")
+    .finish()
+    .fetch_optional()
+    .await
+}
+
+/// The provider that has opened a session, and what it gave for telling it the end.
+#[derive(Debug, sqlx::FromRow)]
+pub(super) struct Foreign {
+    pub id: SessionId,
+    pub account_id: AccountId,
+    pub provider_id: IdentityProviderId,
+    pub sealed_id_token: Option<Vec<u8>>,
+}
+
+pub(super) async fn session_provider(conn: &mut Conn, hash: &str) -> Result<Option<Foreign>> {
+    conn.query(
+        "SELECT id, account_id, provider_id, sealed_id_token FROM sessions
+         WHERE hash = $1 AND account_id IS NOT NULL AND provider_id IS NOT NULL",
     )
     .bind(hash.to_owned())
-    .bind(now)
     .fetch_optional()
     .await
 }
