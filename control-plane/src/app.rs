@@ -19,6 +19,10 @@ pub struct Installation {
     pub public_url: Url,
     pub limits: Limits,
     pub timing: Timing,
+    /// How long audit records are kept in accounts without a rule of their own, in days; 0: for ever.
+    pub audit_days: i64,
+    /// The shortest that an account may choose.
+    pub least_audit_days: i64,
 }
 
 /// How large things may be, in bytes.

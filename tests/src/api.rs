@@ -81,6 +81,12 @@ impl Api {
         self.send(Method::GET, path, None).await
     }
 
+    /// The body at an address that needs no token, as that of metrics.
+    pub async fn get_plain(&self, url: &str) -> Vec<u8> {
+        let answer = self.client.get(url).send().await.unwrap();
+        answer.bytes().await.unwrap().to_vec()
+    }
+
     pub async fn post(&self, path: &str, body: Value) -> Answer {
         self.send(Method::POST, path, Some(body)).await
     }

@@ -21,6 +21,7 @@ const BENCHMARKS: &[(&str, &str)] = &[
     ("policy", "bench-policy"),
     ("impact", "bench-impact"),
     ("cost", "bench-cost"),
+    ("audit", "bench-audit"),
 ];
 
 pub(crate) fn run(tree: &Tree, arguments: &[String]) -> Result<()> {

@@ -14,8 +14,9 @@ pub(super) async fn insert(
     conn.query(
         "INSERT INTO audit_records (id, account_id, at, actor_kind, actor_id, actor_name,
             token_last_six, action, target_kind, target_id, environment_id, workspace_id, outcome,
-            source_address, request_id, detail)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)",
+            source_address, request_id, detail, before_digest, after_digest)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16,
+            $17, $18)",
     )
     .bind(&record.id)
     .bind(&actor.account)
@@ -33,6 +34,8 @@ pub(super) async fn insert(
     .bind(ctx.source_address.map(|it| it.to_string()))
     .bind(&ctx.request_id)
     .bind(Json(&record.detail))
+    .bind(&record.digests.before)
+    .bind(&record.digests.after)
     .execute()
     .await?;
     Ok(())

@@ -131,6 +131,27 @@ impl Client {
             .map_err(|error| Failure::failed("the answer broke off", error))
     }
 
+    /// Writes the body of an answer to `out` as it comes; gives the answer's headers.
+    ///
+    /// # Errors
+    /// As for [`Self::get`], or that nothing can be written.
+    pub(super) async fn download(
+        &self,
+        path: &str,
+        out: &mut impl std::io::Write,
+    ) -> Result<reqwest::header::HeaderMap, Failure> {
+        let mut response = send(self.call(Method::GET, path)?).await?;
+        let headers = response.headers().clone();
+        let broken = |error| Failure::failed("the answer broke off", error);
+        while let Some(part) = response.chunk().await.map_err(broken)? {
+            out.write_all(&part)
+                .map_err(|error| Failure::failed("it can't be written", error))?;
+        }
+        out.flush()
+            .map_err(|error| Failure::failed("it can't be written", error))?;
+        Ok(headers)
+    }
+
     pub(super) async fn post(&self, path: &str, body: &Value) -> Result<Value, Failure> {
         let call = self
             .call(Method::POST, path)?

@@ -7,8 +7,8 @@ use blob::{BlobStore, S3Settings};
 use db::Db;
 use policy::worker::Worker;
 use url::Url;
-use vault::InstallationKey;
 
+use super::root_key;
 use crate::app::{App, Installation, Limits, Signals, Timing};
 use crate::clock::Clock;
 use crate::config::{BlobKind, Config};
@@ -29,8 +29,8 @@ pub(super) enum OpenError {
     Database(#[from] db::Error),
     #[error("the blobs can't be opened")]
     Blobs(#[from] blob::Error),
-    #[error("the installation key can't be used")]
-    Key(#[from] vault::Error),
+    #[error(transparent)]
+    Key(#[from] vault::RootKeyError),
     #[error("cost.price_book can't be used")]
     PriceBook(#[from] PriceBookError),
     #[error("keys.installation_key is not set")]
@@ -65,20 +65,9 @@ pub(super) fn blobs(config: &Config) -> Result<BlobStore, OpenError> {
 }
 
 pub(super) fn keyring(config: &Config) -> Result<vault::Keyring, OpenError> {
-    let text = config
-        .keys
-        .installation_key
-        .as_ref()
-        .ok_or(OpenError::NoKey)?;
-    let earlier = &config.keys.earlier_installation_key;
-    let earlier = earlier
-        .iter()
-        .map(|text| InstallationKey::parse(text.expose()))
-        .collect::<Result<_, _>>()?;
-    Ok(vault::Keyring::new(
-        InstallationKey::parse(text.expose())?,
-        earlier,
-    ))
+    let current = root_key::current(config)?.ok_or(OpenError::NoKey)?;
+    let earlier = root_key::earlier(config)?.into_iter().collect();
+    Ok(vault::Keyring::new(current, earlier))
 }
 
 /// Everything that use cases need. Brings the schema up to date and sees that blobs can be written.
@@ -150,5 +139,7 @@ fn installation(config: &Config, public_url: Url) -> Installation {
         public_url,
         limits,
         timing,
+        audit_days: config.audit.retention_days.into(),
+        least_audit_days: config.audit.least_retention_days.into(),
     }
 }

@@ -5,6 +5,7 @@
 //! failed, 2 a mistake on the command line, 64 a mistake in the configuration.
 
 mod admin;
+mod audit;
 mod backup;
 mod client;
 mod cost;
@@ -20,6 +21,7 @@ mod place;
 mod policy;
 mod pricebook;
 mod process;
+mod root_key;
 mod say;
 mod serve;
 
@@ -49,6 +51,8 @@ enum Command {
     Admin(admin::Arguments),
     /// New keys for what is written from now on.
     Keys(keys::Arguments),
+    /// Exports the audit log, and proves that an export is as it was written.
+    Audit(audit::Arguments),
     /// Copies everything, while control planes serve.
     Backup(backup::BackupArguments),
     /// Puts a backup into a new, empty installation.
@@ -99,6 +103,7 @@ async fn run(command: Command) -> Result<ExitCode, Failure> {
         Command::Migrate(arguments) => database::migrate(arguments).await,
         Command::Admin(arguments) => admin::run(arguments).await,
         Command::Keys(arguments) => keys::run(arguments).await,
+        Command::Audit(arguments) => audit::run(arguments).await,
         Command::Backup(arguments) => backup::save(arguments).await,
         Command::Restore(arguments) => backup::restore(arguments).await,
         Command::Doctor(arguments) => doctor::run(arguments).await,

@@ -10,6 +10,7 @@ use tokio::sync::mpsc;
 use super::failure::Failure;
 use super::gateway_metrics;
 use crate::app::App;
+use crate::audit;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::costs::StateKeeper;
@@ -37,6 +38,10 @@ const POLICY_PERIOD: Duration = Duration::from_secs(30);
 const IMPACT_PERIOD: Duration = Duration::from_secs(10);
 /// How often is looked for states without a cost; whoever writes one says nothing.
 const COST_PERIOD: Duration = Duration::from_secs(10);
+/// How often new audit records get their place in the chain: within a second, as promised.
+const SEAL_PERIOD: Duration = Duration::from_millis(500);
+/// How often is looked for records that a stream has not sent.
+const STREAM_PERIOD: Duration = Duration::from_secs(1);
 /// How often is looked for what may be forgotten.
 const SWEEP_PERIOD: Duration = Duration::from_secs(3600);
 /// From the end of the patience to the end of the process.
@@ -107,6 +112,7 @@ impl Process {
         refresh_documents(&tasks, app);
         analyse_impact(&tasks, app);
         price_states(&tasks, app);
+        keep_audit(&tasks, app);
         let routes = believe_proxies(api, config.server.trusted_proxies.clone());
         let scheme = scheme(config, &tasks).await?;
         for (name, listener, scheme) in std::iter::once(("http.public", self.public, scheme))
@@ -206,6 +212,24 @@ fn price_states(tasks: &Tasks, app: &Arc<App>) {
     tasks.reconciler("costs.states", COST_PERIOD, wake, move || {
         let keeper = Arc::clone(&keeper);
         async move { keeper.pass().await }
+    });
+}
+
+fn keep_audit(tasks: &Tasks, app: &Arc<App>) {
+    let sealer = Arc::clone(app);
+    tasks.reconciler("audit.seal", SEAL_PERIOD, Wake::new(), move || {
+        let app = Arc::clone(&sealer);
+        async move { audit::seal_new(&app).await }
+    });
+    let sender = Arc::clone(app);
+    tasks.reconciler("audit.streams", STREAM_PERIOD, Wake::new(), move || {
+        let app = Arc::clone(&sender);
+        async move { audit::deliver_due(&app).await }
+    });
+    let app = Arc::clone(app);
+    tasks.reconciler("audit.retention", SWEEP_PERIOD, Wake::new(), move || {
+        let app = Arc::clone(&app);
+        async move { audit::remove_old(&app).await }
     });
 }
 

@@ -103,9 +103,14 @@ section! {
         /// 32 random bytes in base64 (`openssl rand -base64 32`). All control planes of an
         /// installation share it.
         installation_key: Option<Secret>,
+        /// Instead of the key, a command that prints it, such as one that has a key service (KMS)
+        /// decrypt it. It is run at each start, without a shell.
+        installation_key_command: Vec<String> = "",
         /// The key before the last change of it: opens what `terrane keys rotate` has not moved
         /// under the new one yet.
         earlier_installation_key: Option<Secret>,
+        /// As `installation_key_command`, for the key before.
+        earlier_installation_key_command: Vec<String> = "",
     }
 }
 
@@ -149,6 +154,17 @@ section! {
 }
 
 section! {
+    /// The audit log of each account.
+    Audit = "audit" {
+        /// How many days records are kept in accounts that have no rule of their own; 0: for ever.
+        retention_days: u32 = "0",
+        /// The shortest that an account may choose for itself, in days, so that nobody can make his
+        /// traces vanish soon.
+        least_retention_days: u32 = "90",
+    }
+}
+
+section! {
     /// What the control plane calls because a tenant has named it, as the source of a data document or
     /// an identity provider.
     Outbound = "outbound" {
@@ -183,6 +199,7 @@ pub struct Config {
     pub runs: Runs,
     pub limits: Limits,
     pub cost: Cost,
+    pub audit: Audit,
     pub outbound: Outbound,
     pub log: Log,
 }
@@ -199,6 +216,7 @@ impl Config {
         Runs::SECTION,
         Limits::SECTION,
         Cost::SECTION,
+        Audit::SECTION,
         Outbound::SECTION,
         Log::SECTION,
     ];
@@ -214,6 +232,7 @@ impl Config {
         let runs = Runs::read(reader);
         let limits = Limits::read(reader);
         let cost = Cost::read(reader);
+        let audit = Audit::read(reader);
         let outbound = Outbound::read(reader);
         let log = Log::read(reader);
         Some(Self {
@@ -227,6 +246,7 @@ impl Config {
             runs: runs?,
             limits: limits?,
             cost: cost?,
+            audit: audit?,
             outbound: outbound?,
             log: log?,
         })

@@ -17,6 +17,25 @@ pub(super) fn check(config: &Config, reader: &mut Reader) {
 
 fn check_key(config: &Config, reader: &mut Reader) {
     const SETTING: &str = "keys.installation_key";
+    let keys = &config.keys;
+    for (setting, both) in [
+        (
+            "keys.installation_key_command",
+            keys.installation_key.is_some() && !keys.installation_key_command.is_empty(),
+        ),
+        (
+            "keys.earlier_installation_key_command",
+            keys.earlier_installation_key.is_some()
+                && !keys.earlier_installation_key_command.is_empty(),
+        ),
+    ] {
+        if both {
+            reader.mistake(
+                setting,
+                "can't be set together with the key itself; remove one",
+            );
+        }
+    }
     let mut check = |setting: &str, text: &domain::Secret| {
         if let Err(error) = vault::InstallationKey::parse(text.expose()) {
             reader.mistake(setting, error.to_string());
@@ -25,7 +44,8 @@ fn check_key(config: &Config, reader: &mut Reader) {
     if let Some(text) = &config.keys.earlier_installation_key {
         check("keys.earlier_installation_key", text);
     }
-    match &config.keys.installation_key {
+    match &keys.installation_key {
+        None if !keys.installation_key_command.is_empty() => {}
         None => reader.mistake(
             SETTING,
             "must be set, here or as keys.installation_key_file; make one with \

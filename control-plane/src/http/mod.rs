@@ -4,6 +4,7 @@
 pub mod attributes;
 pub mod body;
 mod caller;
+pub mod csv;
 mod discovery;
 pub mod error;
 mod headers;

@@ -21,11 +21,17 @@ impl Page {
     /// # Errors
     /// 400 when a value is no positive number.
     pub fn from_query(query: &Query) -> Result<Self, ApiError> {
+        Self::bounded(query, DEFAULT_SIZE, MAX_SIZE)
+    }
+
+    /// As [`Page::from_query`], with other sizes: unless told, and at most.
+    ///
+    /// # Errors
+    /// 400 when a value is no positive number.
+    pub fn bounded(query: &Query, usual: i64, most: i64) -> Result<Self, ApiError> {
         Ok(Self {
             number: positive(query, "page[number]")?.unwrap_or(1),
-            size: positive(query, "page[size]")?
-                .unwrap_or(DEFAULT_SIZE)
-                .min(MAX_SIZE),
+            size: positive(query, "page[size]")?.unwrap_or(usual).min(most),
         })
     }
 

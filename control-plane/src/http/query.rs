@@ -4,7 +4,12 @@
 use std::convert::Infallible;
 
 use axum::extract::FromRequestParts;
+use chrono::{Datelike as _, Days, NaiveDate, NaiveTime, SubsecRound as _};
 use http::request::Parts;
+
+use super::error::ApiError;
+use crate::clock::Timestamp;
+use crate::problem::Kind;
 
 /// The query's pairs, decoded, in order.
 #[derive(Debug, Default)]
@@ -37,6 +42,30 @@ impl Query {
                     .collect()
             })
             .unwrap_or_default()
+    }
+
+    /// A time, or a day: from its beginning, or with `whole` to its end.
+    ///
+    /// # Errors
+    /// 400 for what is neither, or can't be compared by both databases.
+    pub fn time(&self, key: &str, whole: bool) -> Result<Option<Timestamp>, ApiError> {
+        let Some(text) = self.get(key) else {
+            return Ok(None);
+        };
+        let day = || {
+            let day: NaiveDate = text.parse().ok()?;
+            let day = day.checked_add_days(Days::new(u64::from(whole)))?;
+            Some(day.and_time(NaiveTime::MIN).and_utc())
+        };
+        let found = text.parse::<Timestamp>().ok().or_else(day);
+        let known = found.filter(|it| (1970..=9990).contains(&it.year()));
+        known.map(|it| Some(it.trunc_subsecs(6))).ok_or_else(|| {
+            ApiError::new(
+                Kind::Malformed,
+                "request.bad-parameter",
+                format!("`{key}` must be a time such as 2026-05-01T12:00:00Z, or a day"),
+            )
+        })
     }
 
     /// Whether `include` names `what`, with underscores or dashes.

@@ -15,13 +15,15 @@ use super::error::ApiError;
 use super::{discovery, headers, patience};
 use crate::app::App;
 use crate::{
-    approvals, costs, iam, impact, policies, runners, runs, state, tenancy, variables, workspaces,
+    approvals, audit, costs, iam, impact, policies, runners, runs, state, tenancy, variables,
+    workspaces,
 };
 
 /// Every documented route, for the router and for the OpenAPI document.
 pub fn api() -> OpenApiRouter<Arc<App>> {
     let v2 = OpenApiRouter::new()
         .merge(discovery::api_routes())
+        .merge(audit::api::routes())
         .merge(tenancy::api::routes())
         .merge(iam::api::routes())
         .merge(workspaces::api::routes())

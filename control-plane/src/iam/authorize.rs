@@ -184,6 +184,7 @@ mod tests {
                     | Permission::PolicyChecksReadInput
                     | Permission::StateVersionsRead
                     | Permission::AuditRead
+                    | Permission::AuditStreamsRead
             );
             let answer = authorize(&ctx, permission, Target::new("workspaces", "ws-1"));
             assert_eq!(answer.is_ok(), reading && !secret, "{permission}");

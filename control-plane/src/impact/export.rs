@@ -13,6 +13,7 @@ use super::model::FieldFilter;
 use super::{csv, service};
 use crate::app::App;
 use crate::context::Context;
+use crate::http::csv::lines;
 use crate::http::page::Page;
 
 const PART: i64 = 500;
@@ -60,7 +61,7 @@ impl Export {
         let failed = |error: ImpactError| io::Error::other(error);
         let more = |number: i64, total: i64| number.saturating_mul(PART) < total;
         Ok(match next {
-            Next::Header => Some((csv::lines(&[csv::HEADER])?, Next::Fields(1))),
+            Next::Header => Some((lines(&[csv::HEADER])?, Next::Fields(1))),
             Next::Fields(number) => {
                 let found =
                     service::results(&self.app, &self.ctx, &self.id, &self.filter, page(number))
@@ -72,7 +73,7 @@ impl Export {
                 } else {
                     Next::Unjudgeable(1)
                 };
-                Some((csv::lines(&rows)?, then))
+                Some((lines(&rows)?, then))
             }
             Next::Unjudgeable(number) => {
                 let status = Some(JudgedStatus::Unjudgeable);
@@ -85,7 +86,7 @@ impl Export {
                 } else {
                     Next::End
                 };
-                Some((csv::lines(&rows)?, then))
+                Some((lines(&rows)?, then))
             }
             Next::End => None,
         })

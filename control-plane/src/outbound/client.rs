@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use domain::Secret;
+use http::HeaderMap;
 use reqwest::{Client, Url};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
@@ -108,6 +109,52 @@ impl Outbound {
         body(request, limit).await
     }
 
+    /// Posts `body`. What is answered is not read, but for whether it went well.
+    ///
+    /// # Errors
+    /// As for [`Outbound::get`].
+    pub async fn post(
+        &self,
+        url: &Url,
+        headers: HeaderMap,
+        body: Vec<u8>,
+    ) -> Result<(), OutboundError> {
+        self.check(url)?;
+        let request = self.http.post(url.clone()).headers(headers).body(body);
+        let status = request.send().await.map_err(failure)?.status();
+        if status.is_success() {
+            return Ok(());
+        }
+        Err(OutboundError::Status {
+            status: status.as_u16(),
+            hint: hint(status),
+        })
+    }
+
+    /// The client itself, for a protocol of its own over it. Whoever takes it asks [`Outbound::check`]
+    /// of the address first: what is no name is not resolved.
+    pub fn client(&self) -> Client {
+        self.http.clone()
+    }
+
+    /// Why a bucket that was reached through [`Outbound::client`] took nothing; a sentence for whoever
+    /// named it, with nothing of the answer in it.
+    pub fn reason(&self, error: &blob::Error) -> String {
+        if let Some(blocked) = blocked(error) {
+            return blocked.to_string();
+        }
+        if error.is_refused() {
+            return "the bucket refuses these keys".to_owned();
+        }
+        if error.is_absent() {
+            return "there is no such bucket".to_owned();
+        }
+        if let blob::Error::Settings { .. } = error {
+            return "its settings can't be used".to_owned();
+        }
+        "the bucket can't be reached, or takes nothing now".to_owned()
+    }
+
     /// Whether an address may be called, as far as it can be told without asking for its name.
     ///
     /// # Errors
@@ -166,17 +213,27 @@ fn failure(error: reqwest::Error) -> OutboundError {
     if error.is_timeout() {
         return OutboundError::Slow;
     }
+    if let Some(blocked) = blocked(&error) {
+        return blocked.into();
+    }
     let mut cause: &dyn Error = &error;
-    loop {
+    while let Some(deeper) = cause.source() {
+        cause = deeper;
+    }
+    OutboundError::Unreachable(cause.to_string())
+}
+
+/// The guard's refusal among the causes of an error.
+fn blocked(error: &(dyn Error + 'static)) -> Option<Blocked> {
+    let mut next = Some(error);
+    while let Some(cause) = next {
         if let Some(blocked) = cause.downcast_ref::<OutOfBounds>() {
             let name = blocked.name.clone();
-            return Blocked(OutOfBounds { name }).into();
+            return Some(Blocked(OutOfBounds { name }));
         }
-        match cause.source() {
-            Some(deeper) => cause = deeper,
-            None => return OutboundError::Unreachable(cause.to_string()),
-        }
+        next = cause.source();
     }
+    None
 }
 
 fn tls(ca_pem: Option<&[u8]>) -> Result<rustls::ClientConfig, TrustError> {

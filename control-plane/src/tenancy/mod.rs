@@ -13,6 +13,8 @@ mod model;
 mod rotate;
 mod service;
 mod store;
+#[cfg(test)]
+mod tests;
 
 pub use error::TenancyError;
 pub use keys::{JournalKey, Keyring, SealedPlace};

@@ -75,6 +75,14 @@ impl TestApp {
         Self::start(app, Some(directory))
     }
 
+    /// One of several replicas: the blobs are shared, the installation keys are its own.
+    pub(crate) fn with_keys(db: Db, blobs: BlobStore, installation: vault::Keyring) -> Self {
+        let mut app = assemble(db, Clock::System, blobs);
+        app.signer = installation.signer("url");
+        app.keys = Keyring::new(installation);
+        Self::start(app, None)
+    }
+
     /// With blobs in a store of the test's own.
     pub(crate) fn with_blobs(db: Db, blobs: BlobStore) -> Self {
         Self::start(assemble(db, Clock::System, blobs), None)
@@ -150,6 +158,8 @@ fn assemble(db: Db, clock: Clock, blobs: BlobStore) -> App {
             public_url: "https://terrane.test".parse().unwrap(),
             limits: Limits::default(),
             timing: Timing::default(),
+            audit_days: 0,
+            least_audit_days: 90,
         },
         policy_worker: policy::worker::Worker::new(server_program()),
         outbound: Outbound::new(Guard::default(), None).unwrap(),

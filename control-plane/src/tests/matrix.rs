@@ -243,6 +243,9 @@ impl Scene {
         if names(POLICY_IDS) {
             parameters.extend(policies(app, &team).await);
         }
+        if names(AUDIT_IDS) {
+            parameters.extend(audit(app, &team).await);
+        }
         if names(COST_IDS) {
             parameters.extend(limits(app, &team).await);
         }
@@ -377,6 +380,26 @@ const POLICY_IDS: &[&str] = &[
     "data_document_id",
     "impact_analysis_id",
 ];
+
+/// Parameters that [`audit`] fills in.
+const AUDIT_IDS: &[&str] = &["audit_record_id", "audit_stream_id"];
+
+/// A stream of the account, and the record that it was made.
+async fn audit(app: &TestApp, team: &Team) -> BTreeMap<&'static str, String> {
+    let attributes = json!({ "name": "spare", "kind": "webhook",
+        "url": "https://siem.example.com/spare", "secret": "sixteen-bytes-or-more" });
+    let stream = app
+        .post("/api/v2/audit-streams")
+        .by(&team.admin)
+        .attributes("audit-streams", attributes)
+        .await
+        .expect(201)
+        .id();
+    let path = format!("/api/v2/audit-records?filter[target]={stream}");
+    let records = app.get(path).by(&team.admin).await.expect(200);
+    let record = records.data()[0]["id"].as_str().unwrap().to_owned();
+    BTreeMap::from([("audit_record_id", record), ("audit_stream_id", stream)])
+}
 
 /// Parameters that [`limits`] fills in.
 const COST_IDS: &[&str] = &["cost_limit_id", "cost_adjustment_id"];

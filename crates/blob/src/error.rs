@@ -61,6 +61,30 @@ impl Error {
         false
     }
 
+    /// Whether a store knows these keys not, or doesn't let them do this.
+    pub fn is_refused(&self) -> bool {
+        use object_store::Error::{PermissionDenied, Unauthenticated};
+        matches!(
+            self,
+            Self::Store {
+                source: PermissionDenied { .. } | Unauthenticated { .. },
+                ..
+            }
+        )
+    }
+
+    /// Whether a store has no such bucket or object.
+    pub fn is_absent(&self) -> bool {
+        let absent = matches!(
+            self,
+            Self::Store {
+                source: object_store::Error::NotFound { .. },
+                ..
+            }
+        );
+        absent || matches!(self, Self::Missing { .. })
+    }
+
     pub(crate) fn of_store(action: &'static str) -> impl Fn(object_store::Error) -> Self {
         move |source| Self::Store { action, source }
     }

@@ -43,14 +43,26 @@ impl S3Settings {
             retry_timeout: RETRY_LIMIT,
             ..Default::default()
         };
+        let allow_http = self.allow_http;
+        self.build(retry, Connector { allow_http })
+    }
+
+    /// With a client of the caller's, and without trying anything again: the caller does.
+    pub(crate) fn connect_through(&self, client: reqwest::Client) -> Result<AmazonS3> {
+        let retry = RetryConfig {
+            max_retries: 0,
+            ..Default::default()
+        };
+        self.build(retry, Given(client))
+    }
+
+    fn build(&self, retry: RetryConfig, connector: impl HttpConnector) -> Result<AmazonS3> {
         let mut builder = AmazonS3Builder::new()
             .with_bucket_name(&self.bucket)
             .with_region(&self.region)
             .with_allow_http(self.allow_http)
             .with_retry(retry)
-            .with_http_connector(Connector {
-                allow_http: self.allow_http,
-            });
+            .with_http_connector(connector);
         if let Some(endpoint) = &self.endpoint {
             builder = builder.with_endpoint(endpoint.trim_end_matches('/'));
         }
@@ -88,6 +100,16 @@ impl HttpConnector for Connector {
             .build()
             .map_err(broken)?;
         Ok(HttpClient::new(client))
+    }
+}
+
+/// A client that is there already.
+#[derive(Debug)]
+struct Given(reqwest::Client);
+
+impl HttpConnector for Given {
+    fn connect(&self, _: &ClientOptions) -> object_store::Result<HttpClient> {
+        Ok(HttpClient::new(self.0.clone()))
     }
 }
 

@@ -165,6 +165,7 @@ ids! {
     CostLimitId = "climit";
     CostAdjustmentId = "cadj";
     AuditId = "aud";
+    AuditStreamId = "audstr";
     BlobId = "blob";
     PolicyGroupId = "polset";
     PolicyRevisionId = "polsetver";

@@ -67,5 +67,9 @@ text_enum! {
         PolicyGroupsUpdate = "policy-groups:update",
         PolicyGroupsDelete = "policy-groups:delete",
         AuditRead = "audit:read",
+        /// How long the records of the account are kept.
+        AuditSetRetention = "audit:set-retention",
+        AuditStreamsRead = "audit-streams:read",
+        AuditStreamsManage = "audit-streams:manage",
     }
 }

@@ -36,7 +36,7 @@ pub use fake_cloud::FakeCloud;
 #[cfg(feature = "programs")]
 pub use git_server::GitServer;
 #[cfg(feature = "programs")]
-pub use https_server::HttpsServer;
+pub use https_server::{Delivery, HttpsServer};
 #[cfg(feature = "programs")]
 pub use oidc_provider::OidcProvider;
 #[cfg(feature = "programs")]

@@ -22,6 +22,7 @@ mod keyring;
 mod random;
 #[cfg(any(feature = "chunks", feature = "hpke"))]
 mod record;
+mod root;
 pub mod secret;
 mod signer;
 
@@ -35,4 +36,5 @@ pub use error::{Error, Result};
 pub use installation::InstallationKey;
 pub use key::{DataKey, KeyId};
 pub use keyring::Keyring;
+pub use root::{RootKeyError, RootKeySource};
 pub use signer::Signer;

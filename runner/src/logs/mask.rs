@@ -353,6 +353,37 @@ mod tests {
         }
 
         #[test]
+        fn no_form_comes_through_in_chunks(
+            secret in "[a-z0-9 &\"/+<é]{12,40}",
+            before in "[A-Z]{0,5}",
+            sizes in prop::collection::vec(1_usize..9, 1..8),
+        ) {
+            prop_assume!(secret.trim() == secret);
+            let secrets = Secrets::new([secret.as_str()]);
+            let json = json_escaped(&secret);
+            for form in [
+                secret.clone(),
+                go_json_escaped(&json),
+                json_escaped(&json),
+                json,
+                utf8_percent_encode(&secret, UNRESERVED).to_string(),
+                utf8_percent_encode(&secret, NON_ALPHANUMERIC).to_string(),
+            ] {
+                let masked = in_chunks(&secrets, format!("{before}{form}.").as_bytes(), &sizes);
+                let masked = String::from_utf8(masked).unwrap();
+                prop_assert_eq!(&masked, &format!("{before}***."), "{}", form);
+            }
+            for text in [STANDARD.encode(format!("{before}{secret}")),
+                URL_SAFE_NO_PAD.encode(format!("{before}{secret}"))] {
+                let masked = in_chunks(&secrets, text.as_bytes(), &sizes);
+                let masked = String::from_utf8(masked).unwrap();
+                // What is left are the characters that also hold bits of something else.
+                let left = (before.len() * 8).div_ceil(6) + 3 + 4;
+                prop_assert!(masked.contains("***") && masked.len() <= left, "{}", masked);
+            }
+        }
+
+        #[test]
         fn no_secret_comes_through(
             secret in "[a-z0-9]{8,40}",
             before in "[A-Z ]{0,20}",

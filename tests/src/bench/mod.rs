@@ -3,6 +3,7 @@
 //! Each has a binary of its own in `src/bin`, so that a measuring process holds nothing but what
 //! is measured. What each measures and how is in docs/benchmarks.md. Nothing here asserts a time.
 
+mod audit;
 mod cost;
 mod fleet;
 mod idle;
@@ -20,6 +21,7 @@ mod samples;
 mod started;
 mod state;
 
+pub use audit::audit;
 pub use cost::cost;
 pub use idle::idle;
 pub use impact::impact;

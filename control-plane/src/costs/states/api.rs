@@ -3,16 +3,14 @@
 use std::sync::Arc;
 
 use axum::extract::{Path, State};
-use chrono::{Datelike as _, Days, NaiveDate, SubsecRound as _};
+use chrono::{Datelike as _, NaiveDate};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::attributes::{CostHistoryAttributes, WorkspaceCostAttributes, entry, workspace_cost};
-use super::model::start_of;
 use super::read_store::Span;
 use super::service;
 use crate::app::App;
-use crate::clock::Timestamp;
 use crate::context::Context;
 use crate::http::error::{ApiError, ApiResult};
 use crate::http::jsonapi::{Document, Resource};
@@ -48,20 +46,6 @@ pub(super) fn date(query: &Query, key: &str) -> ApiResult<Option<NaiveDate>> {
     query.get(key).map(read).transpose()
 }
 
-/// A time, or a day: from its beginning, or with `whole` to its end.
-fn time(query: &Query, key: &str, whole: bool) -> ApiResult<Option<Timestamp>> {
-    let Some(text) = query.get(key) else {
-        return Ok(None);
-    };
-    let time = text.parse::<Timestamp>().ok();
-    let time = time.filter(|it| (1970..=9990).contains(&it.year()));
-    let time = time.map(|it| it.trunc_subsecs(6));
-    let end = Days::new(u64::from(whole));
-    let found = time.or_else(|| Some(start_of(parse_day(text)?.checked_add_days(end)?)));
-    let wrong = || bad_parameter(key, "a time such as 2026-05-01T12:00:00Z, or a day");
-    found.map(Some).ok_or_else(wrong)
-}
-
 /// What the current state of a workspace costs, with subtotals of modules and tags.
 #[utoipa::path(get, path = "/workspaces/{workspace_id}/cost", tag = "costs",
     params(("workspace_id" = String, Path)),
@@ -88,8 +72,8 @@ async fn history(
 ) -> ApiResult<Document<Vec<Resource<CostHistoryAttributes>>>> {
     let page = Page::from_query(&query)?;
     let span = Span {
-        since: time(&query, "filter[since]", false)?,
-        until: time(&query, "filter[until]", true)?,
+        since: query.time("filter[since]", false)?,
+        until: query.time("filter[until]", true)?,
     };
     let found = service::history(&app, &ctx, &workspace_id(&id)?, span, page).await?;
     let data = found.items.iter().map(entry).collect();
