@@ -16,6 +16,7 @@ const BENCHMARKS: &[(&str, &str)] = &[
     ("overhead", "bench-overhead"),
     ("state", "bench-state"),
     ("logs", "bench-logs"),
+    ("login", "bench-login"),
     ("idle", "bench-idle"),
     ("restart", "bench-restart"),
     ("policy", "bench-policy"),

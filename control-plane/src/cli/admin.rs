@@ -54,6 +54,9 @@ enum Command {
         #[command(flatten)]
         password: PasswordSource,
     },
+    /// Makes a link with which a user gives themselves a new password. Prints it; it works once, for
+    /// a day.
+    PasswordLink { username: String },
     /// Says how many runs of an account may be at work at a time.
     LimitRuns {
         /// A number, `none` for any number, or `default` for what the installation's setting
@@ -148,6 +151,13 @@ async fn execute(app: &Arc<App>, command: Command) -> Result<(), Failure> {
                 .await
                 .map_err(said)?;
             say::note(&format!("made user {} ({})", member.username, member.id));
+        }
+        Command::PasswordLink { username } => {
+            let ctx = operator(app).await?;
+            let link = iam::password_link(app, &ctx, &username)
+                .await
+                .map_err(said)?;
+            say::result(link.expose());
         }
         Command::ResetPassword { username, password } => {
             let ctx = operator(app).await?;

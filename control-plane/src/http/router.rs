@@ -38,6 +38,7 @@ pub fn api() -> OpenApiRouter<Arc<App>> {
     OpenApiRouter::new()
         .merge(discovery::root_routes())
         .merge(iam::login::routes())
+        .merge(iam::scim::routes())
         .merge(state::api::signed_routes())
         .merge(policies::api::signed_routes())
         .merge(runs::api::signed_routes())

@@ -26,6 +26,10 @@ pub fn routes() -> OpenApiRouter<Arc<App>> {
         .merge(super::teams::api::routes())
         .merge(super::memberships::api::routes())
         .merge(super::identity::api::routes())
+        .merge(super::scim::token_routes())
+        .merge(super::second_factor::api::routes())
+        .merge(super::links::api::routes())
+        .merge(super::sessions::api::routes())
 }
 
 type OneUser = Document<Resource<UserAttributes>>;

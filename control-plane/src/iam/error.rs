@@ -17,6 +17,11 @@ pub enum IamError {
     TeamNameTaken,
     #[error("nobody removes themselves: ask another administrator of the account")]
     OwnMembership,
+    #[error(
+        "this user belongs to another account too, so only they themselves or the operator of the \
+         installation can do this"
+    )]
+    SharedUser,
     #[error("an approval rule names this team; change or delete the rule first")]
     TeamInUse,
     #[error("this installation has its first account already; sign in as one of its users")]
@@ -48,6 +53,7 @@ impl Problem for IamError {
             Self::UsernameTaken { .. } => "iam.username-taken",
             Self::TeamNameTaken => "iam.team-name-taken",
             Self::OwnMembership => "iam.own-membership",
+            Self::SharedUser => "iam.shared-user",
             Self::TeamInUse => "iam.team-in-use",
             Self::AlreadySetUp => "iam.already-set-up",
             Self::FirstEnvironment { .. } => "iam.first-environment",
@@ -63,7 +69,9 @@ impl Problem for IamError {
             | Self::UsernameTaken { .. }
             | Self::TeamNameTaken
             | Self::FirstEnvironment { .. } => Kind::Invalid,
-            Self::AlreadySetUp | Self::OwnMembership | Self::TeamInUse => Kind::Conflict,
+            Self::AlreadySetUp | Self::OwnMembership | Self::SharedUser | Self::TeamInUse => {
+                Kind::Conflict
+            }
             Self::Fault(fault) => fault.kind(),
         }
     }
@@ -77,6 +85,7 @@ impl Problem for IamError {
             | Self::Denied(_)
             | Self::AlreadySetUp
             | Self::OwnMembership
+            | Self::SharedUser
             | Self::TeamInUse
             | Self::FirstEnvironment { .. }
             | Self::Fault(_) => None,

@@ -15,8 +15,13 @@ pub struct TokenText {
 
 impl TokenText {
     pub fn random(kind: TokenKind) -> Self {
+        Self::of_word(kind.as_str())
+    }
+
+    /// One that is kept apart from users' and runs' tokens: `word` says what it is for.
+    pub fn of_word(word: &str) -> Self {
         let random = bs58::encode(rand::random::<[u8; 24]>()).into_string();
-        let body = format!("trn_{kind}_{random}");
+        let body = format!("trn_{word}_{random}");
         let text = format!("{body}_{:08x}", crc32fast::hash(body.as_bytes()));
         Self {
             hash: hash_token(&text),

@@ -202,6 +202,48 @@ pub(super) async fn delete_membership(
     Ok(())
 }
 
+/// Whether the user belongs to another account as well.
+pub(super) async fn is_shared(conn: &mut Conn, tenant: &Tenant, user: &UserId) -> Result<bool> {
+    let count: i64 = conn
+        .query("SELECT COUNT(*) FROM memberships WHERE user_id = $1 AND account_id <> $2")
+        .bind(user)
+        .bind(tenant.account())
+        .fetch_scalar()
+        .await?;
+    Ok(count > 0)
+}
+
+/// Suspends a membership, with the tokens and sessions of the user in this account; or takes it up
+/// again (`None`).
+pub(super) async fn suspend_membership(
+    conn: &mut Conn,
+    tenant: &Tenant,
+    user: &UserId,
+    since: Option<Timestamp>,
+) -> Result<()> {
+    conn.query("UPDATE memberships SET suspended_at = $3 WHERE account_id = $1 AND user_id = $2")
+        .bind(tenant.account())
+        .bind(user)
+        .bind(since)
+        .execute()
+        .await?;
+    if since.is_none() {
+        return Ok(());
+    }
+    for sql in [
+        "DELETE FROM tokens WHERE account_id = $1 AND user_id = $2",
+        "DELETE FROM authorization_codes WHERE account_id = $1 AND user_id = $2",
+        "DELETE FROM sessions WHERE account_id = $1 AND user_id = $2",
+    ] {
+        conn.query(sql)
+            .bind(tenant.account())
+            .bind(user)
+            .execute()
+            .await?;
+    }
+    Ok(())
+}
+
 pub(super) async fn set_password(
     conn: &mut Conn,
     id: &UserId,

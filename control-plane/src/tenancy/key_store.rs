@@ -178,3 +178,11 @@ pub(super) async fn insert_installation_secret(
     .await?;
     Ok(())
 }
+
+pub(super) async fn delete_installation_secret(conn: &mut Conn, name: &str) -> Result<()> {
+    conn.query("DELETE FROM installation_secrets WHERE name = $1")
+        .bind(name)
+        .execute()
+        .await?;
+    Ok(())
+}

@@ -39,6 +39,14 @@ impl SealedPlace {
     }
 }
 
+/// Deletes a secret of the installation: the next one under its name is another.
+///
+/// # Errors
+/// The database's own.
+pub async fn forget_installation_secret(conn: &mut db::Conn, name: &str) -> Result<(), db::Error> {
+    store::delete_installation_secret(conn, name).await
+}
+
 /// Where a secret of the installation lies.
 pub(super) fn installation_context(name: &str) -> vault::Context<'_> {
     vault::Context {

@@ -17,7 +17,7 @@ mod store;
 mod tests;
 
 pub use error::TenancyError;
-pub use keys::{JournalKey, Keyring, SealedPlace};
+pub use keys::{JournalKey, Keyring, SealedPlace, forget_installation_secret};
 pub use limit::limit_account;
 pub use model::{Account, Environment, Project};
 pub use rotate::{rewrap_keys, rotate_account_keys};

@@ -192,7 +192,6 @@ impl Scene {
             .await
             .expect(201)
             .id();
-        let provider = provider(app, &team).await;
         let (state, output) = state(app, &team).await;
         let estimate = estimate(app, &team, &run).await;
         checks(app, &team, &run).await;
@@ -215,7 +214,9 @@ impl Scene {
             ),
             ("team_id", team_of_people),
             ("approval_rule_id", rule),
-            ("identity_provider_id", provider),
+            // A provisioning client's objects, which no token of ours may see.
+            ("scim_user_id", "ext-1".to_owned()),
+            ("scim_group_id", "extgrp-1".to_owned()),
             ("run_id", run.id.to_string()),
             ("policy_check_id", format!("polchk-{}", run.id.body())),
             ("task_stage_id", format!("ts-{}", run.id.body())),
@@ -245,6 +246,9 @@ impl Scene {
         }
         if names(AUDIT_IDS) {
             parameters.extend(audit(app, &team).await);
+        }
+        if names(IDENTITY_IDS) {
+            parameters.extend(identity(app, &team).await);
         }
         if names(COST_IDS) {
             parameters.extend(limits(app, &team).await);
@@ -294,6 +298,41 @@ impl Scene {
         }
         Ok(path + &self.fill(&row.query))
     }
+}
+
+/// Parameters that [`identity`] fills in.
+const IDENTITY_IDS: &[&str] = &["identity_provider_id", "invitation_id", "session_id"];
+
+/// A provider, an invitation that waits, and a browser of the administrator.
+async fn identity(app: &TestApp, team: &Team) -> BTreeMap<&'static str, String> {
+    let call = app.post("/api/v2/invitations").by(&team.admin);
+    let invited = call.attributes("invitations", json!({ "email": "new@b.test" }));
+    BTreeMap::from([
+        ("invitation_id", invited.await.expect(201).id()),
+        ("identity_provider_id", provider(app, team).await),
+        ("session_id", session(app, team).await),
+    ])
+}
+
+/// A browser in which the administrator is signed in.
+async fn session(app: &TestApp, team: &Team) -> String {
+    let id = domain::ids::SessionId::random();
+    let now = app.clock.now();
+    let mut tx = app.db.begin().await.unwrap();
+    tx.query(
+        "INSERT INTO sessions (id, user_id, hash, created_at, expires_at)
+         VALUES ($1, $2, $3, $4, $5)",
+    )
+    .bind(&id)
+    .bind(&team.admin.id)
+    .bind(id.to_string())
+    .bind(now)
+    .bind(now + chrono::TimeDelta::hours(1))
+    .execute()
+    .await
+    .unwrap();
+    tx.commit().await.unwrap();
+    id.to_string()
 }
 
 /// A provider of the account, which answers nobody: its host has no address.

@@ -22,6 +22,6 @@ mod verification;
 
 pub(in crate::iam) use error::IdentityError;
 pub(in crate::iam) use model::{OidcSettings, Provider, Settings};
-pub(in crate::iam) use people::{Asserted, Refused, link, sign_in};
-pub(in crate::iam) use service::{offered, secret_of, speak_to};
+pub(in crate::iam) use people::{Asserted, Refused, free_name, join_teams, link, sign_in};
+pub(in crate::iam) use service::{load, offered, secret_of, speak_to};
 pub(in crate::iam) use verification::{complete, redeem};

@@ -137,7 +137,10 @@ async fn create(tx: &mut db::Tx, ctx: &Context, asserted: &Asserted) -> Result<U
 }
 
 /// What stands before the `@`, in the letters that names here have, and unique in the installation.
-pub(super) async fn free_name(conn: &mut db::Conn, wanted: &str) -> Result<String, db::Error> {
+pub(in crate::iam) async fn free_name(
+    conn: &mut db::Conn,
+    wanted: &str,
+) -> Result<String, db::Error> {
     let local = wanted.split('@').next().unwrap_or_default().to_lowercase();
     let letters: String = local
         .chars()
@@ -160,7 +163,7 @@ pub(super) async fn free_name(conn: &mut db::Conn, wanted: &str) -> Result<Strin
 
 /// Puts somebody into the teams that their groups stand for, and takes them out of the provider's
 /// other ones. Teams that the provider has no mapping for are none of its business.
-pub(super) async fn join_teams(
+pub(in crate::iam) async fn join_teams(
     app: &App,
     tx: &mut db::Tx,
     ctx: &Context,

@@ -49,7 +49,7 @@ fn facts(provider: &Provider, mappings: &[Mapping]) -> Value {
     })
 }
 
-pub(super) async fn load(
+pub(in crate::iam) async fn load(
     conn: &mut db::Conn,
     ctx: &Context,
     id: &IdentityProviderId,

@@ -41,6 +41,8 @@ struct SignInForm {
     #[serde(default = "no_password")]
     password: Secret,
     #[serde(default)]
+    one_time_code: String,
+    #[serde(default)]
     csrf: String,
     #[serde(flatten)]
     params: Params,
@@ -200,6 +202,7 @@ async fn submit(
                 site: &site,
                 username: &form.username,
                 password: &form.password,
+                one_time_code: &form.one_time_code,
             };
             match service::sign_in(&app, &attempt, Some(&request)).await {
                 Ok(it) => {

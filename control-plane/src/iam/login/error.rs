@@ -14,6 +14,9 @@ use crate::iam::IamError;
 pub(super) enum SignInError {
     #[error("User name or password is wrong.")]
     WrongPassword,
+    /// Said only to who knows the password. The attempt counts.
+    #[error("The one-time code is missing, wrong, or used already.")]
+    WrongCode,
     /// Said only to who knows the password.
     #[error("This account signs in through its identity provider. Use its button.")]
     ProviderOnly,

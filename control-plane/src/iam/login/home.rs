@@ -47,6 +47,8 @@ struct HomeForm {
     #[serde(default = "super::api::no_password")]
     password: Secret,
     #[serde(default)]
+    one_time_code: String,
+    #[serde(default)]
     csrf: String,
     #[serde(default)]
     return_to: String,
@@ -141,6 +143,7 @@ async fn submit(
         site: &site,
         username: &form.username,
         password: &form.password,
+        one_time_code: &form.one_time_code,
     };
     match service::sign_in(&app, &attempt, None).await {
         Ok(it) => with_cookie(
@@ -165,7 +168,7 @@ async fn submit(
 /// What a page says of a sign-in that failed.
 pub(super) fn said(error: &SignInError) -> (StatusCode, String) {
     match error {
-        SignInError::WrongPassword | SignInError::ProviderOnly => {
+        SignInError::WrongPassword | SignInError::WrongCode | SignInError::ProviderOnly => {
             (StatusCode::UNAUTHORIZED, error.to_string())
         }
         SignInError::TooManyAttempts { .. } => (StatusCode::TOO_MANY_REQUESTS, error.to_string()),

@@ -13,6 +13,7 @@ mod cookies;
 mod csrf;
 mod error;
 mod home;
+mod link_pages;
 mod oidc;
 mod page;
 mod request;
@@ -38,7 +39,10 @@ pub(in crate::iam) use site::site_of_account;
 use crate::app::App;
 
 pub fn routes() -> OpenApiRouter<Arc<App>> {
-    api::routes().merge(home::routes()).merge(sso::routes())
+    api::routes()
+        .merge(home::routes())
+        .merge(sso::routes())
+        .merge(link_pages::routes())
 }
 
 fn with_cookie(mut response: Response, cookie: Option<HeaderValue>) -> Response {

@@ -31,6 +31,8 @@ static TEMPLATES: LazyLock<Environment<'static>> = LazyLock::new(|| {
         ("signed-in.html", include_str!("signed-in.html")),
         ("go-on.html", include_str!("go-on.html")),
         ("notice.html", include_str!("notice.html")),
+        ("invitation.html", include_str!("invitation.html")),
+        ("password.html", include_str!("password.html")),
     ] {
         templates
             .add_template(name, source)

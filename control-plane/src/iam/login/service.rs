@@ -27,7 +27,9 @@ use crate::context::{Actor, Context, Origin};
 use crate::http::LOGIN_CLIENT;
 use crate::iam::model::{Member, fold_username};
 use crate::iam::secret_token::TokenText;
-use crate::iam::{Authorized, NewToken, Target, authorize, hash_token, password, service};
+use crate::iam::{
+    Authorized, IamError, NewToken, Target, authorize, hash_token, password, second_factor, service,
+};
 
 /// How long a code may wait for the CLI to come and get its token.
 const CODE_LIFETIME: TimeDelta = TimeDelta::minutes(5);
@@ -53,6 +55,8 @@ pub(super) struct Attempt<'a> {
     pub site: &'a Site,
     pub username: &'a str,
     pub password: &'a Secret,
+    /// Of an authenticator app, or a recovery code; empty if there was none.
+    pub one_time_code: &'a str,
 }
 
 impl Attempt<'_> {
@@ -91,6 +95,17 @@ pub(super) async fn sign_in(
         if has_not_changed(&mut tx, &candidate, attempt.account()).await? {
             if candidate.provider_only > 0 {
                 return Err(SignInError::ProviderOnly);
+            }
+            let (user, name, code) = (&candidate.id, &candidate.username, attempt.one_time_code);
+            let now = app.clock.now();
+            if second_factor::check(app, &mut tx, user, name, code, now)
+                .await
+                .map_err(IamError::from)?
+                == second_factor::Answer::Wrong
+            {
+                drop(tx);
+                record_failure(app, origin, &username, &tried).await?;
+                return Err(SignInError::WrongCode);
             }
             tried.succeeded(&mut tx).await?;
             let approval = Approval::of(app, origin, candidate)?;
