@@ -30,4 +30,5 @@ mod metadata;
 mod migration;
 mod network;
 mod revoked;
+mod secrets;
 mod state_commands;
