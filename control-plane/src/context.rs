@@ -1,11 +1,13 @@
 //! Who calls, in whose name, from where: the first parameter of every use case.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
-use domain::access::{ActorKind, Role};
+use domain::access::ActorKind;
 use domain::ids::{AccountId, JobId, RequestId, RunId, UserId, WorkspaceId};
 
 use crate::clock::{Clock, Timestamp};
+use crate::iam::Grants;
 
 /// The tenant whose rows a query may see. It can only be had from a [`Context`], so no query can be
 /// asked in a tenant's name that the caller doesn't have.
@@ -36,11 +38,12 @@ pub struct RunScope {
 #[derive(Debug, Clone)]
 pub struct Actor {
     pub kind: ActorKind,
-    /// `user-…`, `run-…`, `runner-…`, or `system`.
+    /// `user-…`, `sa-…`, `team-…`, `env-…`, `run-…`, `runner-…`, or `system`.
     pub id: String,
     pub name: String,
     pub account: AccountId,
-    pub role: Option<Role>,
+    /// What the subject is granted, as it was when the call came in.
+    pub grants: Arc<Grants>,
     pub token_last_six: Option<String>,
     pub run: Option<RunScope>,
 }
@@ -53,9 +56,18 @@ impl Actor {
             id: "system".to_owned(),
             name: name.to_owned(),
             account: account.clone(),
-            role: None,
+            grants: Arc::default(),
             token_last_six: None,
             run: None,
+        }
+    }
+
+    /// A user who may do what everybody may with themselves, before there are grants.
+    pub fn themselves(account: &AccountId, id: &UserId, username: &str) -> Self {
+        Self {
+            kind: ActorKind::User,
+            id: id.to_string(),
+            ..Self::system(account, username)
         }
     }
 
@@ -63,7 +75,23 @@ impl Actor {
     pub fn user(&self) -> Option<UserId> {
         match self.kind {
             ActorKind::User => self.id.parse().ok(),
-            ActorKind::Run | ActorKind::Runner | ActorKind::System => None,
+            ActorKind::ServiceAccount
+            | ActorKind::Team
+            | ActorKind::Environment
+            | ActorKind::Run
+            | ActorKind::Runner
+            | ActorKind::System => None,
+        }
+    }
+
+    /// Whether what the actor may do follows from grants, and from nothing else.
+    pub fn has_grants(&self) -> bool {
+        match self.kind {
+            ActorKind::User
+            | ActorKind::ServiceAccount
+            | ActorKind::Team
+            | ActorKind::Environment => true,
+            ActorKind::Run | ActorKind::Runner | ActorKind::System => false,
         }
     }
 }

@@ -23,6 +23,7 @@ const BENCHMARKS: &[(&str, &str)] = &[
     ("impact", "bench-impact"),
     ("cost", "bench-cost"),
     ("audit", "bench-audit"),
+    ("access", "bench-access"),
 ];
 
 pub(crate) fn run(tree: &Tree, arguments: &[String]) -> Result<()> {

@@ -2,7 +2,9 @@
 
 use std::collections::{HashMap, HashSet};
 
-use domain::ids::{ApprovalId, ApprovalRuleId, EnvironmentId, RunId, TeamId, UserId, WorkspaceId};
+use domain::ids::{
+    ApprovalId, ApprovalRuleId, EnvironmentId, ProjectId, RunId, TeamId, UserId, WorkspaceId,
+};
 use domain::permission::Permission;
 use serde_json::{Value, json};
 
@@ -20,12 +22,16 @@ use crate::workspaces::{self, WorkspaceKey};
 
 type Result<T> = std::result::Result<T, ApprovalError>;
 
-fn target(rule: &ApprovalRule) -> Target {
+async fn target(conn: &mut db::Conn, tenant: &Tenant, rule: &ApprovalRule) -> Result<Target> {
     let target = Target::new("approval-rules", &rule.id).in_environment(&rule.environment_id);
-    match &rule.workspace_id {
-        Some(workspace) => target.in_workspace(workspace),
+    let Some(id) = &rule.workspace_id else {
+        return Ok(target);
+    };
+    let target = target.in_workspace(id);
+    Ok(match workspaces::find(conn, tenant, id).await? {
+        Some(workspace) => target.in_project(&workspace.project_id),
         None => target,
-    }
+    })
 }
 
 /// What the audit log says of a rule.
@@ -104,7 +110,8 @@ async fn load(
     let rule = store::find_rule(conn, &ctx.tenant(), id)
         .await?
         .ok_or(ApprovalError::NotFound)?;
-    let proof = authorize(ctx, permission, target(&rule))?;
+    let on = target(conn, &ctx.tenant(), &rule).await?;
+    let proof = authorize(ctx, permission, on)?;
     Ok((rule, proof))
 }
 
@@ -171,7 +178,8 @@ pub(super) async fn create(
         applies_to: new.applies_to,
         created_at: ctx.now(),
     };
-    let proof = authorize(ctx, permission, target(&rule))?;
+    let on = target(&mut tx, &ctx.tenant(), &rule).await?;
+    let proof = authorize(ctx, permission, on)?;
     rule.check()?;
     let environment = &rule.environment_id;
     rule.team_name = team_name(&mut tx, &tenant, environment, rule.team_id.as_ref()).await?;
@@ -237,6 +245,7 @@ pub(super) async fn delete(app: &App, ctx: &Context, id: &ApprovalRuleId) -> Res
 pub struct RunFacts<'a> {
     pub run: &'a RunId,
     pub environment: &'a EnvironmentId,
+    pub project: &'a ProjectId,
     pub workspace: &'a WorkspaceId,
     /// Whether it destroys everything.
     pub is_destroy: bool,
@@ -295,16 +304,24 @@ async fn approvers(
     });
     let ids: Vec<_> = given.iter().map(|it| it.user_id.clone()).collect();
     let members = iam::find_members(conn, tenant, &ids).await?;
-    let roles: HashMap<_, _> = members.into_iter().map(|it| (it.id, it.role)).collect();
+    let target = Target::new("runs", run.run)
+        .in_environment(run.environment)
+        .in_project(run.project)
+        .in_workspace(run.workspace);
+    let mut may_apply = HashMap::new();
+    for member in members {
+        let subject = iam::Subject::User(member.id.clone());
+        let grants = iam::effective(conn, tenant, &subject).await?;
+        may_apply.insert(member.id, grants.allows(Permission::RunsApply, &target));
+    }
     let mut in_teams = HashMap::<UserId, HashSet<TeamId>>::new();
     for (team, user) in teams::members_of(conn, tenant, teams).await? {
         in_teams.entry(user).or_default().insert(team);
     }
     // Who has left the account since doesn't count.
     let counting = given.into_iter().filter_map(|it| {
-        let role = *roles.get(&it.user_id)?;
         Some(Approver {
-            may_apply: iam::role_allows(role, Permission::RunsApply),
+            may_apply: *may_apply.get(&it.user_id)?,
             teams: in_teams.remove(&it.user_id).unwrap_or_default(),
             name: it.username,
         })

@@ -122,6 +122,7 @@ both_databases! { MIGRATOR;
             let facts = RunFacts {
                 run: &run,
                 environment: &team.environment.id,
+                project: &team.workspace.project_id,
                 workspace: &team.workspace.id,
                 is_destroy,
                 authors: &[],

@@ -70,7 +70,7 @@ impl FromRequestParts<Arc<App>> for Context {
             Some(InProcessActor(actor)) => actor.clone(),
             None => {
                 let token = bearer(parts).ok_or_else(unauthenticated)?;
-                iam::authenticate(app, token)
+                iam::authenticate(app, token, source_address(parts))
                     .await?
                     .ok_or_else(unauthenticated)?
             }

@@ -1,5 +1,4 @@
-//! Routes of users and their tokens. A single token is read and deleted through a route that join
-//! tokens of runners share, which is in `runners`.
+//! Routes of users, and all others of the slice but those of signing in.
 
 use std::sync::Arc;
 
@@ -8,21 +7,20 @@ use domain::ids::UserId;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::attributes::{TokenAttributes, TokenInput, UserAttributes, token, user};
+use super::attributes::{UserAttributes, user};
 use super::service;
 use crate::app::App;
 use crate::context::Context;
-use crate::http::body::Body;
 use crate::http::error::{ApiError, ApiResult};
-use crate::http::jsonapi::{Created, Document, Input, Resource};
-use crate::http::page::{Page, Pagination};
-use crate::http::query::Query;
+use crate::http::jsonapi::{Document, Resource};
 
 pub fn routes() -> OpenApiRouter<Arc<App>> {
     OpenApiRouter::new()
         .routes(routes!(read_self))
         .routes(routes!(read_user))
-        .routes(routes!(list_tokens, create_token))
+        .merge(super::tokens::api::routes())
+        .merge(super::service_accounts::api::routes())
+        .merge(super::rules::api::routes())
         .merge(super::teams::api::routes())
         .merge(super::memberships::api::routes())
         .merge(super::identity::api::routes())
@@ -30,6 +28,9 @@ pub fn routes() -> OpenApiRouter<Arc<App>> {
         .merge(super::second_factor::api::routes())
         .merge(super::links::api::routes())
         .merge(super::sessions::api::routes())
+        .merge(super::roles::api::routes())
+        .merge(super::grants::api::routes())
+        .merge(super::explain::api::routes())
 }
 
 type OneUser = Document<Resource<UserAttributes>>;
@@ -57,40 +58,4 @@ async fn read_user(
 ) -> ApiResult<OneUser> {
     let member = service::read_user(&app, &ctx, &user_id(&id)?).await?;
     Ok(Document::of(user(&ctx, &member)))
-}
-
-/// Lists a user's API tokens, without their texts.
-#[utoipa::path(get, path = "/users/{user_id}/authentication-tokens", tag = "tokens",
-    params(("user_id" = String, Path)),
-    responses((status = 200, body = Document<Vec<Resource<TokenAttributes>>>)))]
-async fn list_tokens(
-    State(app): State<Arc<App>>,
-    ctx: Context,
-    Path(id): Path<String>,
-    query: Query,
-) -> ApiResult<Document<Vec<Resource<TokenAttributes>>>> {
-    let page = Page::from_query(&query)?;
-    let found = service::list_tokens(&app, &ctx, &user_id(&id)?, page).await?;
-    let data = found.items.iter().map(|it| token(it, None)).collect();
-    Ok(Document::page(data, Pagination::new(page, found.total)))
-}
-
-/// Makes an API token for oneself. Its text is in this answer and never again.
-#[utoipa::path(post, path = "/users/{user_id}/authentication-tokens", tag = "tokens",
-    params(("user_id" = String, Path)), request_body = Input<TokenInput>,
-    responses((status = 201, body = Document<Resource<TokenAttributes>>)))]
-async fn create_token(
-    State(app): State<Arc<App>>,
-    ctx: Context,
-    Path(id): Path<String>,
-    Body(input): Body<TokenInput>,
-) -> ApiResult<Created<Resource<TokenAttributes>>> {
-    let TokenInput {
-        description,
-        expired_at,
-    } = input.attributes;
-    let description = description.unwrap_or_default();
-    let (made, text) =
-        service::create_token(&app, &ctx, &user_id(&id)?, description, expired_at).await?;
-    Ok(Created(Document::of(token(&made, Some(&text)))))
 }

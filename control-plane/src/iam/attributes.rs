@@ -1,17 +1,14 @@
-//! Users and their tokens on the wire. Source: TFE contract, sections 1.4 and 4.
+//! Users on the wire. Source: TFE contract, sections 1.4 and 4.
 
-use domain::access::Role;
+use domain::access::{ActorKind, Role};
 use domain::permission::Permission;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::authorize::{Target, authorize};
-use super::model::{ApiToken, Member};
-use super::secret_token::TokenText;
-use crate::clock::Timestamp;
+use super::model::Member;
 use crate::context::Context;
-use crate::http::attributes::Attributes;
-use crate::http::jsonapi::{Resource, zulu};
+use crate::http::jsonapi::Resource;
 
 /// Attributes of type `users`.
 #[derive(Debug, Serialize, ToSchema)]
@@ -61,7 +58,9 @@ pub(super) fn user(ctx: &Context, member: &Member) -> Resource<UserAttributes> {
         email: (own || administers).then(|| member.email.clone()),
         role: member.role,
         avatar_url: None,
-        is_service_account: false,
+        is_service_account: ctx.actor.id != member.id.as_str()
+            && ctx.actor.kind != ActorKind::User
+            && member.id.body() == ctx.actor.id.split_once('-').map_or("", |(_, body)| body),
         is_site_admin: false,
         is_sso_login: false,
         v2_only: true,
@@ -80,53 +79,4 @@ pub(super) fn user(ctx: &Context, member: &Member) -> Resource<UserAttributes> {
     };
     Resource::new("users", &member.id, attributes)
         .link("self", format!("/api/v2/users/{}", member.id))
-}
-
-/// Attributes of type `authentication-tokens`.
-#[derive(Debug, Serialize, ToSchema)]
-#[serde(rename_all = "kebab-case")]
-pub struct TokenAttributes {
-    #[serde(serialize_with = "zulu")]
-    #[schema(value_type = String)]
-    pub created_at: Timestamp,
-    #[schema(value_type = Option<String>)]
-    pub last_used_at: Option<Timestamp>,
-    #[schema(value_type = Option<String>)]
-    pub expired_at: Option<Timestamp>,
-    pub description: String,
-    /// The end of the token, to tell it from others.
-    pub last_six: String,
-    /// The token itself: in the answer to its creation only.
-    pub token: Option<String>,
-}
-
-/// A token as a JSON:API object; with its text, once, when it was just made.
-pub fn token(token: &ApiToken, text: Option<&TokenText>) -> Resource<TokenAttributes> {
-    let attributes = TokenAttributes {
-        created_at: token.created_at,
-        last_used_at: token.last_used_at,
-        expired_at: token.expires_at,
-        description: token.description.clone(),
-        last_six: token.last_six.clone(),
-        token: text.map(|text| text.text.expose().clone()),
-    };
-    Resource::new("authentication-tokens", &token.id, attributes).to_one(
-        "created-by",
-        "users",
-        Some(&token.user_id),
-    )
-}
-
-/// What a new token may say.
-#[derive(Debug, Default, Deserialize, ToSchema)]
-#[serde(rename_all = "kebab-case", default)]
-pub(super) struct TokenInput {
-    pub description: Option<String>,
-    /// When it stops working; never, if absent.
-    #[schema(value_type = Option<String>)]
-    pub expired_at: Option<Timestamp>,
-}
-
-impl Attributes for TokenInput {
-    const TYPES: &'static [&'static str] = &["authentication-tokens"];
 }

@@ -3,19 +3,21 @@
 //! Returns a proof that the audit log asks for, so a change that forgot the check can't be recorded,
 //! and a change that isn't recorded doesn't pass review.
 
-use domain::access::{ActorKind, Role};
-use domain::ids::{EnvironmentId, WorkspaceId};
+use domain::access::ActorKind;
+use domain::ids::{EnvironmentId, ProjectId, WorkspaceId};
 use domain::permission::Permission;
 
+use super::effective::{Place, Visible};
 use crate::context::Context;
 
-/// The object an action is on.
+/// The object an action is on, with the places that it is in: grants on any of them count.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Target {
     /// The object's type as on the wire: `workspaces`, `runs`, …
     pub kind: &'static str,
     pub id: String,
     pub environment: Option<EnvironmentId>,
+    pub project: Option<ProjectId>,
     pub workspace: Option<WorkspaceId>,
 }
 
@@ -25,6 +27,7 @@ impl Target {
             kind,
             id: id.to_string(),
             environment: None,
+            project: None,
             workspace: None,
         }
     }
@@ -34,9 +37,24 @@ impl Target {
         self
     }
 
+    pub fn in_project(mut self, id: &ProjectId) -> Self {
+        self.project = Some(id.clone());
+        self
+    }
+
     pub fn in_workspace(mut self, id: &WorkspaceId) -> Self {
         self.workspace = Some(id.clone());
         self
+    }
+
+    /// Something that is right at `place`.
+    pub fn at(self, place: &Place) -> Self {
+        match place {
+            Place::Account => self,
+            Place::Environment(id) => self.in_environment(id),
+            Place::Project(environment, id) => self.in_environment(environment).in_project(id),
+            Place::Workspace(environment, id) => self.in_environment(environment).in_workspace(id),
+        }
     }
 }
 
@@ -71,7 +89,7 @@ pub struct Denied {
 }
 
 /// What a run's own token may do, on its own workspace.
-const RUN_PERMISSIONS: &[Permission] = &[
+pub(crate) const RUN_PERMISSIONS: &[Permission] = &[
     Permission::EnvironmentsRead,
     Permission::WorkspacesRead,
     Permission::WorkspacesLock,
@@ -103,10 +121,19 @@ pub fn authorize(
             };
             (own && RUN_PERMISSIONS.contains(&permission), own)
         }
-        ActorKind::User => match actor.role {
-            Some(role) => (role_allows(role, permission), true),
-            None => (false, false),
-        },
+        ActorKind::User => {
+            let own = target.kind == "users" && target.id == actor.id;
+            let held = actor.grants.on(&target);
+            let allowed = held.contains(permission) || (own && is_everybodys(permission));
+            let visible = || own || held.contains(reading(&target, permission));
+            (allowed, allowed || visible())
+        }
+        ActorKind::ServiceAccount | ActorKind::Team | ActorKind::Environment => {
+            let held = actor.grants.on(&target);
+            let allowed = held.contains(permission) && permission != Permission::TokensManageOwn;
+            let visible = || held.contains(reading(&target, permission));
+            (allowed, allowed || visible())
+        }
     };
     if allowed {
         Ok(Authorized { permission, target })
@@ -120,52 +147,103 @@ pub fn authorize(
     }
 }
 
-/// Whether a member with this role may do `permission`: for deciding about somebody who is not the
-/// caller, as when approvals are counted.
-pub fn role_allows(role: Role, permission: Permission) -> bool {
-    match role {
-        Role::Admin => permission != Permission::AccountsLimitRuns,
-        Role::Reader => is_reading(permission),
+/// As [`authorize`], for a list of what an environment has: who may see a part of it gets that part.
+///
+/// # Errors
+/// [`Denied`] for who may see none of it.
+pub fn authorize_list(
+    ctx: &Context,
+    permission: Permission,
+    target: Target,
+) -> Result<Visible, Denied> {
+    let part = match &target.environment {
+        Some(environment) if ctx.actor.has_grants() => {
+            ctx.actor.grants.visible_in(permission, environment)
+        }
+        Some(_) | None => None,
+    };
+    match part {
+        Some(part) => Ok(part),
+        None => authorize(ctx, permission, target).map(|_| Visible::All),
     }
 }
 
-/// Permissions that change nothing and show no secret.
-fn is_reading(permission: Permission) -> bool {
+/// As [`authorize`], for a list of the account's things that everybody with grants may ask for: each
+/// gets what they may see, be it nothing.
+///
+/// # Errors
+/// [`Denied`] for who has no grants by nature.
+pub fn authorize_filtered(
+    ctx: &Context,
+    permission: Permission,
+    target: Target,
+) -> Result<Visible, Denied> {
+    if ctx.actor.has_grants() {
+        return Ok(ctx.actor.grants.visible(permission));
+    }
+    authorize(ctx, permission, target).map(|_| Visible::All)
+}
+
+/// What every user may do with themselves.
+fn is_everybodys(permission: Permission) -> bool {
     matches!(
         permission,
-        Permission::AccountsRead
-            | Permission::EnvironmentsRead
-            | Permission::ProjectsRead
-            | Permission::WorkspacesRead
-            | Permission::VariablesRead
-            | Permission::ConfigurationVersionsRead
-            | Permission::RunsRead
-            | Permission::StateVersionsReadOutputs
-            | Permission::CostLimitsRead
-            | Permission::CostPricesRead
-            | Permission::UsersRead
-            | Permission::TeamsRead
-            | Permission::IdentityProvidersRead
-            | Permission::ApprovalRulesRead
-            | Permission::TokensManageOwn
-            | Permission::RunnerPoolsRead
-            | Permission::PolicyGroupsRead
+        Permission::UsersRead | Permission::TokensManageOwn
     )
+}
+
+/// The permission that makes an object visible: who has it and not the one that is asked for is told
+/// so, everybody else that there is no such thing.
+fn reading(target: &Target, asked: Permission) -> Permission {
+    match target.kind {
+        "accounts" => Permission::AccountsRead,
+        "organizations" | "environments" => Permission::EnvironmentsRead,
+        "projects" => Permission::ProjectsRead,
+        "workspaces" => Permission::WorkspacesRead,
+        "runs" => Permission::RunsRead,
+        "vars" => Permission::VariablesRead,
+        "configuration-versions" => Permission::ConfigurationVersionsRead,
+        "users" => Permission::UsersRead,
+        "teams" => Permission::TeamsRead,
+        "agent-pools" | "agents" => Permission::RunnerPoolsRead,
+        "approval-rules" => Permission::ApprovalRulesRead,
+        "cost-limits" => Permission::CostLimitsRead,
+        "cost-adjustments" => Permission::CostPricesRead,
+        "audit-streams" => Permission::AuditStreamsRead,
+        "policy-groups" | "policies" | "policy-data-documents" | "fetches" => {
+            Permission::PolicyGroupsRead
+        }
+        // Others name their things as permissions do; what has no such permission is seen by who
+        // may do what was asked for, and by nobody else.
+        _ => Permission::ALL
+            .iter()
+            .copied()
+            .find(|it| it.resource() == asked.resource() && it.action() == "read")
+            .unwrap_or(asked),
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use domain::ids::{AccountId, JobId, RunId};
+    use domain::system_role::SystemRole;
 
     use super::*;
     use crate::clock::Clock;
     use crate::context::{Actor, RunScope};
+    use crate::iam::effective::Grants;
 
-    fn caller(kind: ActorKind, role: Option<Role>, run: Option<RunScope>) -> Context {
+    fn caller(kind: ActorKind, role: Option<SystemRole>, run: Option<RunScope>) -> Context {
         let account = AccountId::random();
+        let mut grants = Grants::default();
+        if let Some(role) = role {
+            grants.add(&Place::Account, &role.permissions());
+        }
         let actor = Actor {
             kind,
-            role,
+            grants: Arc::new(grants),
             run,
             ..Actor::system(&account, "someone")
         };
@@ -174,26 +252,16 @@ mod tests {
 
     #[test]
     fn a_reader_reads_and_changes_nothing() {
-        let ctx = caller(ActorKind::User, Some(Role::Reader), None);
-        for permission in Permission::ALL.iter().copied() {
-            let verb = permission.as_str().split(':').next_back().unwrap();
-            let reading = verb.starts_with("read") || permission == Permission::TokensManageOwn;
-            let secret = matches!(
-                permission,
-                Permission::PlansReadJson
-                    | Permission::PolicyChecksReadInput
-                    | Permission::StateVersionsRead
-                    | Permission::AuditRead
-                    | Permission::AuditStreamsRead
-            );
-            let answer = authorize(&ctx, permission, Target::new("workspaces", "ws-1"));
-            assert_eq!(answer.is_ok(), reading && !secret, "{permission}");
-        }
+        let ctx = caller(ActorKind::User, Some(SystemRole::ReadOnly), None);
+        let ask = |permission| authorize(&ctx, permission, Target::new("workspaces", "ws-1"));
+        assert!(ask(Permission::WorkspacesRead).is_ok());
+        assert!(ask(Permission::WorkspacesDelete).unwrap_err().visible);
+        assert!(ask(Permission::StateVersionsRead).unwrap_err().visible);
     }
 
     #[test]
     fn an_admin_does_everything_but_what_is_the_operators() {
-        let ctx = caller(ActorKind::User, Some(Role::Admin), None);
+        let ctx = caller(ActorKind::User, Some(SystemRole::Admin), None);
         for permission in Permission::ALL.iter().copied() {
             let answer = authorize(&ctx, permission, Target::new("workspaces", "ws-1"));
             let operators = permission == Permission::AccountsLimitRuns;
@@ -228,10 +296,24 @@ mod tests {
     }
 
     #[test]
-    fn without_membership_nothing_exists() {
+    fn without_grants_there_is_only_oneself() {
         let ctx = caller(ActorKind::User, None, None);
-        let denied =
-            authorize(&ctx, Permission::RunsRead, Target::new("runs", "run-1")).unwrap_err();
-        assert!(!denied.visible);
+        let ask = |kind, id, permission| authorize(&ctx, permission, Target::new(kind, id));
+        assert!(
+            !ask("runs", "run-1", Permission::RunsRead)
+                .unwrap_err()
+                .visible
+        );
+        assert!(ask("users", &ctx.actor.id, Permission::TokensManageOwn).is_ok());
+        assert!(
+            ask("users", &ctx.actor.id, Permission::UsersUpdate)
+                .unwrap_err()
+                .visible
+        );
+        assert!(
+            !ask("users", "user-2", Permission::UsersRead)
+                .unwrap_err()
+                .visible
+        );
     }
 }

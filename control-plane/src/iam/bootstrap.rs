@@ -12,7 +12,8 @@ use serde_json::json;
 
 use super::authorize::{Target, authorize};
 use super::error::IamError;
-use super::model::{NewToken, NewUser};
+use super::model::NewUser;
+use super::tokens::{self, NewToken, TokenOwner};
 use super::{password, service};
 use crate::app::App;
 use crate::audit;
@@ -93,11 +94,11 @@ pub async fn bootstrap_in(
     };
     let member = service::insert_user(tx, &ctx, new, Some(&hash)).await?;
     let owner = NewToken {
-        user: member.id.clone(),
+        owner: TokenOwner::User(member.id.clone()),
         description: "first token".to_owned(),
         expires_at: None,
     };
-    let (token, text) = service::insert_token(tx, &tenant, owner, now).await?;
+    let (token, text) = tokens::insert_token(tx, &tenant, owner, now).await?;
     let pool = tenancy::default_pool(tx, &tenant)
         .await?
         .ok_or(Fault::Unreadable {
@@ -107,7 +108,7 @@ pub async fn bootstrap_in(
     let proof = authorize(&ctx, Permission::EnvironmentsCreate, target)?;
     let detail = json!({ "environment": environment.name, "user": member.id, "pool": pool });
     audit::record(tx, &ctx, &proof, "account.bootstrap", detail).await?;
-    service::record_token(tx, &ctx, &proof, "token.create", &token).await?;
+    tokens::record_token(tx, &ctx, &proof, "token.create", &token).await?;
     Ok(Bootstrapped {
         account,
         environment,
@@ -126,6 +127,7 @@ fn of_tenancy(error: TenancyError) -> IamError {
         | TenancyError::Invalid { .. }
         | TenancyError::NotEmpty
         | TenancyError::DefaultProject
+        | TenancyError::LastAdministrator
         | TenancyError::Changed => IamError::FirstEnvironment {
             detail: error.to_string(),
         },

@@ -24,6 +24,33 @@ pub enum IamError {
     SharedUser,
     #[error("an approval rule names this team; change or delete the rule first")]
     TeamInUse,
+    #[error("a role of that name exists already; choose another name")]
+    RoleNameTaken,
+    #[error("roles of the system can't be changed; make one of your own")]
+    SystemRole,
+    #[error("somebody is granted this role; take the grants away first")]
+    RoleInUse,
+    #[error("this is granted already")]
+    GrantedAlready,
+    #[error("an account has at most 500 roles; delete some first")]
+    TooManyRoles,
+    #[error("an account has at most 100000 grants; grant to teams, or on wider scopes")]
+    TooManyGrants,
+    #[error(
+        "nobody hands out what they don't have there themselves: {permissions}; ask somebody who has it"
+    )]
+    BeyondOwn { permissions: String },
+    #[error("a service account of that name exists already; choose another name")]
+    ServiceAccountNameTaken,
+    #[error(
+        "your own address ({address}) is in none of these networks, so this would lock you out; add \
+         it, or set `force`"
+    )]
+    WouldLockOut { address: String },
+    #[error("the account's rules don't allow this token from your address; use an allowed network")]
+    AddressNotAllowed,
+    #[error("this would leave the account without an administrator; make another one first")]
+    LastAdministrator,
     #[error("this installation has its first account already; sign in as one of its users")]
     AlreadySetUp,
     #[error("the first environment can't be made: {detail}")]
@@ -55,6 +82,17 @@ impl Problem for IamError {
             Self::OwnMembership => "iam.own-membership",
             Self::SharedUser => "iam.shared-user",
             Self::TeamInUse => "iam.team-in-use",
+            Self::RoleNameTaken => "iam.role-name-taken",
+            Self::SystemRole => "iam.system-role",
+            Self::RoleInUse => "iam.role-in-use",
+            Self::GrantedAlready => "iam.granted-already",
+            Self::TooManyRoles => "iam.too-many-roles",
+            Self::TooManyGrants => "iam.too-many-grants",
+            Self::BeyondOwn { .. } => "iam.beyond-own",
+            Self::ServiceAccountNameTaken => "iam.service-account-name-taken",
+            Self::WouldLockOut { .. } => "iam.would-lock-out",
+            Self::AddressNotAllowed => "access.address-not-allowed",
+            Self::LastAdministrator => "iam.last-administrator",
             Self::AlreadySetUp => "iam.already-set-up",
             Self::FirstEnvironment { .. } => "iam.first-environment",
             Self::Fault(fault) => fault.code(),
@@ -68,10 +106,21 @@ impl Problem for IamError {
             Self::Invalid { .. }
             | Self::UsernameTaken { .. }
             | Self::TeamNameTaken
+            | Self::RoleNameTaken
+            | Self::ServiceAccountNameTaken
+            | Self::TooManyRoles
+            | Self::TooManyGrants
             | Self::FirstEnvironment { .. } => Kind::Invalid,
-            Self::AlreadySetUp | Self::OwnMembership | Self::SharedUser | Self::TeamInUse => {
-                Kind::Conflict
-            }
+            Self::BeyondOwn { .. } | Self::AddressNotAllowed => Kind::Forbidden,
+            Self::AlreadySetUp
+            | Self::OwnMembership
+            | Self::SharedUser
+            | Self::TeamInUse
+            | Self::SystemRole
+            | Self::RoleInUse
+            | Self::GrantedAlready
+            | Self::WouldLockOut { .. }
+            | Self::LastAdministrator => Kind::Conflict,
             Self::Fault(fault) => fault.kind(),
         }
     }
@@ -80,13 +129,24 @@ impl Problem for IamError {
         match self {
             Self::Invalid { field, .. } => Some(field),
             Self::UsernameTaken { .. } => Some("/data/attributes/username"),
-            Self::TeamNameTaken => Some("/data/attributes/name"),
+            Self::TeamNameTaken | Self::RoleNameTaken | Self::ServiceAccountNameTaken => {
+                Some("/data/attributes/name")
+            }
             Self::NotFound
             | Self::Denied(_)
             | Self::AlreadySetUp
             | Self::OwnMembership
             | Self::SharedUser
             | Self::TeamInUse
+            | Self::SystemRole
+            | Self::RoleInUse
+            | Self::GrantedAlready
+            | Self::TooManyRoles
+            | Self::TooManyGrants
+            | Self::BeyondOwn { .. }
+            | Self::WouldLockOut { .. }
+            | Self::AddressNotAllowed
+            | Self::LastAdministrator
             | Self::FirstEnvironment { .. }
             | Self::Fault(_) => None,
         }

@@ -1,15 +1,15 @@
-//! Users, their membership of an account, and their API tokens.
+//! Users, and their membership of an account.
 
 use domain::Secret;
-use domain::access::{ActorKind, Role};
-use domain::ids::{AccountId, TokenId, UserId};
+use domain::access::Role;
+use domain::ids::{AccountId, UserId};
 use sqlx::FromRow;
 
 use super::error::IamError;
 use crate::clock::Timestamp;
 use crate::context::Actor;
 
-/// A user as a member of one account. The user belongs to a person, the role to the account.
+/// A user as a member of one account. The role is read off their own grants there.
 #[derive(Debug, Clone, PartialEq, Eq, FromRow)]
 pub struct Member {
     pub id: UserId,
@@ -20,30 +20,11 @@ pub struct Member {
 }
 
 impl Member {
-    /// This member as a caller in `account`, before there is a token.
+    /// This member as a caller in `account`, who may do what everybody may with themselves.
+    /// [`super::granted_actor`] brings the grants along.
     pub fn actor(&self, account: &AccountId) -> Actor {
-        Actor {
-            kind: ActorKind::User,
-            id: self.id.to_string(),
-            name: self.username.clone(),
-            account: account.clone(),
-            role: Some(self.role),
-            token_last_six: None,
-            run: None,
-        }
+        Actor::themselves(account, &self.id, &self.username)
     }
-}
-
-/// A user's API token, without its text.
-#[derive(Debug, Clone, PartialEq, Eq, FromRow)]
-pub struct ApiToken {
-    pub id: TokenId,
-    pub user_id: UserId,
-    pub description: String,
-    pub last_six: String,
-    pub created_at: Timestamp,
-    pub expires_at: Option<Timestamp>,
-    pub last_used_at: Option<Timestamp>,
 }
 
 /// What a new user is made of.
@@ -54,14 +35,6 @@ pub struct NewUser {
     /// Without one the user can't sign in, only use tokens.
     pub password: Option<Secret>,
     pub role: Role,
-}
-
-/// What a new API token is made of.
-#[derive(Debug)]
-pub struct NewToken {
-    pub user: UserId,
-    pub description: String,
-    pub expires_at: Option<Timestamp>,
 }
 
 /// User names are compared in lower case.

@@ -1,30 +1,36 @@
-//! Use cases of users and their tokens: begin → load → authorise → decide → audit → commit.
+//! Use cases of users: begin → load → authorise → decide → audit → commit.
 
 use domain::Secret;
-use domain::access::TokenKind;
-use domain::ids::{TokenId, UserId};
+use domain::access::{ActorKind, Role};
+use domain::ids::UserId;
 use domain::permission::Permission;
 use serde_json::json;
 
-use super::authorize::{Authorized, Denied, Target, authorize};
+use super::authorize::{Target, authorize};
 use super::error::IamError;
-use super::model::{ApiToken, Member, NewToken, NewUser, checked_username, fold_username};
-use super::secret_token::TokenText;
-use super::{password, store};
+use super::model::{Member, NewUser, checked_username, fold_username};
+use super::{grants, password, store};
 use crate::app::App;
 use crate::audit;
-use crate::clock::Timestamp;
 use crate::context::{Context, Tenant};
-use crate::http::page::{Page, Paged};
 
 type Result<T> = std::result::Result<T, IamError>;
 
-const MAX_DESCRIPTION: usize = 256;
-
 // ── users ──────────────────────────────────────────────────────────────────────────────────────
 
-/// The user behind the caller's own token.
+/// The user behind the caller's own token. Service accounts, teams and environments show as users of
+/// their own, as clients expect that ask whose token they have.
 pub async fn read_self(app: &App, ctx: &Context) -> Result<Member> {
+    if ctx.actor.has_grants() && ctx.actor.kind != ActorKind::User {
+        let body = ctx.actor.id.split_once('-').map_or("", |(_, body)| body);
+        return Ok(Member {
+            id: UserId::beside(body),
+            username: ctx.actor.name.clone(),
+            email: String::new(),
+            role: Role::Member,
+            created_at: ctx.now(),
+        });
+    }
     let proof = authorize(
         ctx,
         Permission::UsersRead,
@@ -130,6 +136,7 @@ pub(super) async fn insert_user(
                 error.into()
             }
         })?;
+    grants::grant_member(tx, ctx, &member.id, member.role, member.created_at).await?;
     let detail = json!({ "username": member.username, "role": member.role });
     audit::record(tx, ctx, &proof, "user.create", detail).await?;
     Ok(member)
@@ -160,160 +167,6 @@ pub async fn reset_password(
     store::set_password(&mut tx, &member.id, &hash, ctx.now()).await?;
     let detail = json!({ "username": member.username });
     audit::record(&mut tx, ctx, &proof, "user.reset-password", detail).await?;
-    tx.commit().await?;
-    Ok(())
-}
-
-// ── tokens ─────────────────────────────────────────────────────────────────────────────────────
-
-/// Everybody manages their own tokens; those of others need the right to change users.
-fn authorize_tokens_of(ctx: &Context, owner: &UserId) -> std::result::Result<Authorized, Denied> {
-    let permission = if ctx.actor.user().as_ref() == Some(owner) {
-        Permission::TokensManageOwn
-    } else {
-        Permission::UsersUpdate
-    };
-    authorize(ctx, permission, Target::new("users", owner))
-}
-
-/// A user's tokens in the caller's account, newest first.
-pub async fn list_tokens(
-    app: &App,
-    ctx: &Context,
-    owner: &UserId,
-    page: Page,
-) -> Result<Paged<ApiToken>> {
-    let tenant = ctx.tenant();
-    let mut conn = app.db.acquire().await?;
-    store::find_member(&mut conn, &tenant, owner)
-        .await?
-        .ok_or(IamError::NotFound)?;
-    authorize_tokens_of(ctx, owner)?;
-    Ok(store::list_tokens(&mut conn, &tenant, owner, page).await?)
-}
-
-/// Makes a token for the caller. Nobody makes one for somebody else: what is done with it would be
-/// recorded in the other one's name.
-pub async fn create_token(
-    app: &App,
-    ctx: &Context,
-    owner: &UserId,
-    description: String,
-    expires_at: Option<Timestamp>,
-) -> Result<(ApiToken, TokenText)> {
-    let tenant = ctx.tenant();
-    let mut tx = app.db.begin().await?;
-    store::find_member(&mut tx, &tenant, owner)
-        .await?
-        .ok_or(IamError::NotFound)?;
-    let proof = authorize_tokens_of(ctx, owner)?;
-    if ctx.actor.user().as_ref() != Some(owner) {
-        return Err(Denied {
-            permission: Permission::TokensManageOwn,
-            target: Target::new("users", owner),
-            actor: ctx.actor.name.clone(),
-            visible: true,
-        }
-        .into());
-    }
-    check_description(&description)?;
-    check_expiry(expires_at, ctx.now())?;
-    let new = NewToken {
-        user: owner.clone(),
-        description,
-        expires_at,
-    };
-    let (token, text) = insert_token(&mut tx, &tenant, new, ctx.now()).await?;
-    record_token(&mut tx, ctx, &proof, "token.create", &token).await?;
-    tx.commit().await?;
-    Ok((token, text))
-}
-
-fn check_description(text: &str) -> Result<()> {
-    if text.len() <= MAX_DESCRIPTION && !text.chars().any(char::is_control) {
-        return Ok(());
-    }
-    Err(IamError::Invalid {
-        field: "/data/attributes/description",
-        detail: format!("use at most {MAX_DESCRIPTION} printable characters"),
-    })
-}
-
-fn check_expiry(expires_at: Option<Timestamp>, now: Timestamp) -> Result<()> {
-    match expires_at {
-        Some(at) if at <= now => Err(IamError::Invalid {
-            field: "/data/attributes/expired-at",
-            detail: "it must lie in the future".to_owned(),
-        }),
-        Some(_) | None => Ok(()),
-    }
-}
-
-/// Stores a new user token, inside a transaction that authorises and records it.
-///
-/// # Errors
-/// The database's own.
-pub async fn insert_token(
-    conn: &mut db::Conn,
-    tenant: &Tenant,
-    new: NewToken,
-    now: Timestamp,
-) -> std::result::Result<(ApiToken, TokenText), db::Error> {
-    let text = TokenText::random(TokenKind::User);
-    let token = ApiToken {
-        id: TokenId::random(),
-        user_id: new.user,
-        description: new.description,
-        last_six: text.last_six.clone(),
-        created_at: now,
-        expires_at: new.expires_at,
-        last_used_at: None,
-    };
-    store::insert_user_token(conn, tenant, &token, &text).await?;
-    Ok((token, text))
-}
-
-pub(super) async fn record_token(
-    conn: &mut db::Conn,
-    ctx: &Context,
-    proof: &Authorized,
-    action: &str,
-    token: &ApiToken,
-) -> std::result::Result<(), db::Error> {
-    let detail = json!({
-        "token": token.id, "last_six": token.last_six, "description": token.description,
-        "expires_at": token.expires_at,
-    });
-    audit::record(conn, ctx, proof, action, detail).await
-}
-
-async fn load_token(
-    conn: &mut db::Conn,
-    ctx: &Context,
-    id: &TokenId,
-) -> Result<(ApiToken, Authorized)> {
-    let token = store::find_token(conn, &ctx.tenant(), id)
-        .await?
-        .ok_or(IamError::NotFound)?;
-    // Who may not see the token may not learn that it exists.
-    let proof = authorize_tokens_of(ctx, &token.user_id).map_err(|denied| Denied {
-        visible: false,
-        ..denied
-    })?;
-    Ok((token, proof))
-}
-
-pub async fn read_token(app: &App, ctx: &Context, id: &TokenId) -> Result<ApiToken> {
-    let mut conn = app.db.acquire().await?;
-    Ok(load_token(&mut conn, ctx, id).await?.0)
-}
-
-/// Takes a token away; what still uses it is refused from the next request on.
-pub async fn delete_token(app: &App, ctx: &Context, id: &TokenId) -> Result<()> {
-    let mut tx = app.db.begin().await?;
-    let (token, proof) = load_token(&mut tx, ctx, id).await?;
-    store::delete_token(&mut tx, &ctx.tenant(), id).await?;
-    record_token(&mut tx, ctx, &proof, "token.delete", &token).await?;
     tx.commit().await?;
     Ok(())
 }

@@ -1,10 +1,12 @@
 //! All SQL of the slice.
 
 use db::Conn;
-use domain::access::{Role, TokenKind};
-use domain::ids::{AccountId, JobId, RunId, TokenId, UserId, WorkspaceId};
+use domain::access::TokenKind;
+use domain::ids::{
+    AccountId, EnvironmentId, JobId, RunId, ServiceAccountId, TeamId, TokenId, UserId, WorkspaceId,
+};
 
-use super::model::{ApiToken, Member};
+use super::model::Member;
 use super::secret_token::TokenText;
 use crate::clock::Timestamp;
 use crate::context::Tenant;
@@ -19,11 +21,20 @@ pub(super) struct Presented {
     pub account_id: AccountId,
     pub kind: TokenKind,
     pub last_six: String,
+    pub created_at: Timestamp,
     pub expires_at: Option<Timestamp>,
     pub last_used_at: Option<Timestamp>,
     pub user_id: Option<UserId>,
+    pub service_account_id: Option<ServiceAccountId>,
+    /// While it is enabled.
+    pub service_account_name: Option<String>,
+    pub team_id: Option<TeamId>,
+    pub team_name: Option<String>,
+    pub environment_id: Option<EnvironmentId>,
+    pub environment_name: Option<String>,
     pub username: Option<String>,
-    pub role: Option<Role>,
+    /// Whether the user is still a member of the account.
+    pub is_member: bool,
     pub run_id: Option<RunId>,
     pub job_id: Option<JobId>,
     pub epoch: Option<i64>,
@@ -34,13 +45,18 @@ pub(super) struct Presented {
 
 pub(super) async fn presented(conn: &mut Conn, hash: &str) -> Result<Option<Presented>> {
     conn.query(
-        "SELECT t.id, t.account_id, t.kind, t.last_six, t.expires_at, t.last_used_at, t.user_id,
-                u.username, m.role, t.run_id, t.job_id, t.epoch, j.workspace_id,
+        "SELECT t.id, t.account_id, t.kind, t.last_six, t.created_at, t.expires_at,
+                t.last_used_at, t.user_id, t.service_account_id, t.team_id, t.environment_id,
+                CASE WHEN s.enabled THEN s.name END AS service_account_name,
+                g.name AS team_name, e.name AS environment_name, u.username, m.user_id IS NOT NULL AS is_member, t.run_id, t.job_id, t.epoch, j.workspace_id,
                 CASE WHEN j.status IN ('leased', 'out-of-contact') THEN j.epoch END AS job_epoch
          FROM tokens t
          LEFT JOIN users u ON u.id = t.user_id
          LEFT JOIN memberships m ON m.user_id = t.user_id AND m.account_id = t.account_id
             AND m.suspended_at IS NULL
+         LEFT JOIN service_accounts s ON s.id = t.service_account_id
+         LEFT JOIN teams g ON g.id = t.team_id
+         LEFT JOIN environments e ON e.id = t.environment_id
          LEFT JOIN jobs j ON j.id = t.job_id AND j.account_id = t.account_id
          WHERE t.hash = $1",
     )
@@ -60,7 +76,14 @@ pub(super) async fn touch(conn: &mut Conn, id: &TokenId, now: Timestamp) -> Resu
 
 // ── users ──────────────────────────────────────────────────────────────────────────────────────
 
-const MEMBER: &str = "SELECT u.id, u.username, u.email, m.role, u.created_at
+/// The role is read off the member's own grants in the whole account.
+const MEMBER: &str = "SELECT u.id, u.username, u.email, u.created_at,
+        CASE WHEN EXISTS (SELECT 1 FROM access_grants g WHERE g.account_id = m.account_id
+                AND g.user_id = m.user_id AND g.scope = 'account' AND g.system_role = 'admin')
+            THEN 'admin'
+            WHEN EXISTS (SELECT 1 FROM access_grants g WHERE g.account_id = m.account_id
+                AND g.user_id = m.user_id AND g.scope = 'account' AND g.system_role = 'read-only')
+            THEN 'reader' ELSE 'member' END AS role
     FROM users u JOIN memberships m ON m.user_id = u.id ";
 
 pub(super) async fn insert_user(
@@ -80,15 +103,12 @@ pub(super) async fn insert_user(
     .bind(member.created_at)
     .execute()
     .await?;
-    conn.query(
-        "INSERT INTO memberships (account_id, user_id, role, created_at) VALUES ($1, $2, $3, $4)",
-    )
-    .bind(tenant.account())
-    .bind(&member.id)
-    .bind(member.role)
-    .bind(member.created_at)
-    .execute()
-    .await?;
+    conn.query("INSERT INTO memberships (account_id, user_id, created_at) VALUES ($1, $2, $3)")
+        .bind(tenant.account())
+        .bind(&member.id)
+        .bind(member.created_at)
+        .execute()
+        .await?;
     Ok(())
 }
 
@@ -265,90 +285,7 @@ pub(super) async fn set_password(
     Ok(())
 }
 
-// ── tokens ─────────────────────────────────────────────────────────────────────────────────────
-
-const TOKEN: &str =
-    "SELECT id, user_id, description, last_six, created_at, expires_at, last_used_at
-    FROM tokens WHERE kind = 'user' AND account_id = ";
-
-pub(super) async fn insert_user_token(
-    conn: &mut Conn,
-    tenant: &Tenant,
-    token: &ApiToken,
-    text: &TokenText,
-) -> Result<()> {
-    conn.query(
-        "INSERT INTO tokens (id, account_id, kind, user_id, hash, last_six, description,
-            created_at, expires_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
-    )
-    .bind(&token.id)
-    .bind(tenant.account())
-    .bind(TokenKind::User)
-    .bind(&token.user_id)
-    .bind(&text.hash)
-    .bind(&token.last_six)
-    .bind(&token.description)
-    .bind(token.created_at)
-    .bind(token.expires_at)
-    .execute()
-    .await?;
-    Ok(())
-}
-
-pub(super) async fn find_token(
-    conn: &mut Conn,
-    tenant: &Tenant,
-    id: &TokenId,
-) -> Result<Option<ApiToken>> {
-    conn.build(TOKEN)
-        .bind(tenant.account())
-        .push(" AND id = ")
-        .bind(id)
-        .finish()
-        .fetch_optional()
-        .await
-}
-
-/// A user's tokens in this account, newest first.
-pub(super) async fn list_tokens(
-    conn: &mut Conn,
-    tenant: &Tenant,
-    user: &UserId,
-    page: Page,
-) -> Result<Paged<ApiToken>> {
-    let total = conn
-        .query(
-            "SELECT COUNT(*) FROM tokens
-             WHERE kind = 'user' AND account_id = $1 AND user_id = $2",
-        )
-        .bind(tenant.account())
-        .bind(user)
-        .fetch_scalar()
-        .await?;
-    let items = conn
-        .build(TOKEN)
-        .bind(tenant.account())
-        .push(" AND user_id = ")
-        .bind(user)
-        .push(" ORDER BY created_at DESC, id LIMIT ")
-        .bind(page.limit())
-        .push(" OFFSET ")
-        .bind(page.offset())
-        .finish()
-        .fetch_all()
-        .await?;
-    Ok(Paged { items, total })
-}
-
-pub(super) async fn delete_token(conn: &mut Conn, tenant: &Tenant, id: &TokenId) -> Result<()> {
-    conn.query("DELETE FROM tokens WHERE account_id = $1 AND id = $2")
-        .bind(tenant.account())
-        .bind(id)
-        .execute()
-        .await?;
-    Ok(())
-}
+// ── tokens of runs ─────────────────────────────────────────────────────────────────────────────────────
 
 /// What a run's token is bound to.
 pub(super) struct RunTokenRow<'a> {

@@ -66,6 +66,7 @@ pub(super) async fn refresh(
     id: &PolicyDocumentId,
 ) -> Result<(DataDocument, Value)> {
     let tenant = ctx.tenant();
+    documents::check_there(app, &tenant, id).await?;
     let proof = may(ctx, Permission::PolicyGroupsUpdate, id)?;
     let source = source_of(app, &tenant, id).await?;
     let fetched = source.fetch(app).await;

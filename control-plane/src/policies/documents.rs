@@ -57,6 +57,13 @@ pub(super) fn may(ctx: &Context, permission: Permission, id: impl ToString) -> R
     )?)
 }
 
+/// Before it is asked what the caller may do with it: one that is not theirs is not there for anybody.
+pub(super) async fn check_there(app: &App, tenant: &Tenant, id: &PolicyDocumentId) -> Result<()> {
+    let mut conn = app.db.acquire().await?;
+    let found = store::find(&mut conn, tenant, id).await?;
+    found.map(drop).ok_or(PolicyError::NotFound)
+}
+
 /// A name that can stand in `data.account.NAME`.
 fn check_name(name: &str) -> Result<()> {
     let fits = name.len() <= 90
@@ -325,6 +332,7 @@ pub(super) async fn update(
     change: Change,
 ) -> Result<(DataDocument, Value)> {
     let tenant = ctx.tenant();
+    check_there(app, &tenant, id).await?;
     let proof = may(ctx, Permission::PolicyGroupsUpdate, id)?;
     let source = match change.source {
         Some(Some(asked)) => Some(Some(changed_source(app, &tenant, id, asked).await?)),
@@ -415,11 +423,11 @@ pub(super) async fn body(
 
 pub(super) async fn delete(app: &App, ctx: &Context, id: &PolicyDocumentId) -> Result<()> {
     let tenant = ctx.tenant();
-    let proof = may(ctx, Permission::PolicyGroupsDelete, id)?;
     let mut tx = app.db.begin().await?;
     let document = store::find(&mut tx, &tenant, id)
         .await?
         .ok_or(PolicyError::NotFound)?;
+    let proof = may(ctx, Permission::PolicyGroupsDelete, id)?;
     store::delete(&mut tx, &tenant, id).await?;
     record(
         &mut tx,

@@ -81,7 +81,7 @@ pub(super) async fn list(
     let tenant = ctx.tenant();
     let mut conn = app.db.acquire().await?;
     let environment = environment(&mut conn, ctx, organization).await?;
-    let target = Target::new("environments", &environment.id);
+    let target = Target::new("environments", &environment.id).in_environment(&environment.id);
     authorize(ctx, Permission::RunnerPoolsRead, target)?;
     let found = store::list(&mut conn, &tenant, search, page).await?;
     let bound = bound(&mut conn, &tenant, None).await?;

@@ -49,6 +49,7 @@ fn facts<'a>(run: &'a Run, authors: &'a [String], extra_required: u32) -> RunFac
     RunFacts {
         run: &run.id,
         environment: &run.environment_id,
+        project: &run.project_id,
         workspace: &run.workspace_id,
         is_destroy: run.request.is_destroy,
         authors,

@@ -171,6 +171,7 @@ fn permissions(ctx: &Context, run: &Run) -> RunPermissions {
     let may = |permission| {
         let target = Target::new("runs", &run.id)
             .in_environment(&run.environment_id)
+            .in_project(&run.project_id)
             .in_workspace(&run.workspace_id);
         authorize(ctx, permission, target).is_ok()
     };

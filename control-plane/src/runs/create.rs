@@ -266,6 +266,7 @@ async fn build(
         id: RunId::random(),
         account_id: workspace.account_id.clone(),
         environment_id: workspace.environment_id.clone(),
+        project_id: workspace.project_id.clone(),
         workspace_id: workspace.id.clone(),
         configuration_version_id: version.id.clone(),
         plan_id: PlanId::random(),

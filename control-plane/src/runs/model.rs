@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use domain::access::ActorKind;
 use domain::ids::{
-    AccountId, ApplyId, BlobId, ConfigurationVersionId, EnvironmentId, PlanId, RunId, WorkspaceId,
+    AccountId, ApplyId, BlobId, ConfigurationVersionId, EnvironmentId, PlanId, ProjectId, RunId,
+    WorkspaceId,
 };
 use domain::run::{RunSource, RunStatus};
 use serde::{Deserialize, Serialize};
@@ -12,12 +13,15 @@ use serde::{Deserialize, Serialize};
 use super::machine::RunState;
 use crate::clock::Timestamp;
 use crate::costs::RunPlan;
+use crate::iam::Visible;
 
 #[derive(Debug, Clone)]
 pub struct Run {
     pub id: RunId,
     pub account_id: AccountId,
     pub environment_id: EnvironmentId,
+    /// The project that the workspace is in now.
+    pub project_id: ProjectId,
     pub workspace_id: WorkspaceId,
     pub configuration_version_id: ConfigurationVersionId,
     pub plan_id: PlanId,
@@ -148,4 +152,5 @@ pub struct RunFilter {
     pub plan_only: Option<bool>,
     pub message: Option<String>,
     pub user: Option<String>,
+    pub visible: Visible,
 }

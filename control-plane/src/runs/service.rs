@@ -10,7 +10,7 @@ use super::{artefact_store, store};
 use crate::app::App;
 use crate::context::{Context, Tenant};
 use crate::http::page::{Page, Paged};
-use crate::iam::{Authorized, Target, authorize};
+use crate::iam::{Authorized, Target, Visible, authorize, authorize_list};
 use crate::tenancy::{self, Environment};
 use crate::workspaces::{self, WorkspaceKey};
 
@@ -23,6 +23,7 @@ pub(super) fn authorize_run(
 ) -> Result<Authorized> {
     let target = Target::new("runs", &run.id)
         .in_environment(&run.environment_id)
+        .in_project(&run.project_id)
         .in_workspace(&run.workspace_id);
     Ok(authorize(ctx, permission, target)?)
 }
@@ -108,13 +109,18 @@ pub async fn list_of_workspace(
     Ok(store::list(&mut conn, &ctx.tenant(), &filter, page).await?)
 }
 
-async fn environment(conn: &mut db::Conn, ctx: &Context, name: &str) -> Result<Environment> {
+/// An environment, and which of its runs the caller may see.
+async fn environment(
+    conn: &mut db::Conn,
+    ctx: &Context,
+    name: &str,
+) -> Result<(Environment, Visible)> {
     let found = tenancy::find_environment(conn, &ctx.tenant(), name)
         .await?
         .ok_or(RunError::NotFound)?;
     let target = Target::new("organizations", &found.name).in_environment(&found.id);
-    authorize(ctx, Permission::RunsRead, target)?;
-    Ok(found)
+    let visible = authorize_list(ctx, Permission::RunsRead, target)?;
+    Ok((found, visible))
 }
 
 pub async fn list_of_environment(
@@ -125,9 +131,10 @@ pub async fn list_of_environment(
     page: Page,
 ) -> Result<Paged<Run>> {
     let mut conn = app.db.acquire().await?;
-    let found = environment(&mut conn, ctx, name).await?;
+    let (found, visible) = environment(&mut conn, ctx, name).await?;
     let filter = RunFilter {
         environment: Some(found.id),
+        visible,
         ..filter
     };
     Ok(store::list(&mut conn, &ctx.tenant(), &filter, page).await?)
@@ -139,8 +146,8 @@ pub async fn list_of_environment(
 /// [`RunError::NotFound`] or the refusal.
 pub async fn waiting(app: &App, ctx: &Context, name: &str, page: Page) -> Result<Paged<Run>> {
     let mut conn = app.db.acquire().await?;
-    let found = environment(&mut conn, ctx, name).await?;
-    Ok(store::queue(&mut conn, &ctx.tenant(), &found.id, page).await?)
+    let (found, visible) = environment(&mut conn, ctx, name).await?;
+    Ok(store::queue(&mut conn, &ctx.tenant(), &found.id, &visible, page).await?)
 }
 
 /// How many runs wait and how many are at work.
@@ -149,7 +156,7 @@ pub async fn waiting(app: &App, ctx: &Context, name: &str, page: Page) -> Result
 /// [`RunError::NotFound`] or the refusal.
 pub async fn capacity(app: &App, ctx: &Context, name: &str) -> Result<(i64, i64)> {
     let mut conn = app.db.acquire().await?;
-    let found = environment(&mut conn, ctx, name).await?;
+    let (found, _) = environment(&mut conn, ctx, name).await?;
     Ok(store::capacity(&mut conn, &ctx.tenant(), &found.id).await?)
 }
 

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use db::{Conn, Json};
 use domain::access::ActorKind;
 use domain::ids::{
-    AccountId, ApplyId, BlobId, ConfigurationVersionId, EnvironmentId, PlanId, RunEventId, RunId,
-    WorkspaceId,
+    AccountId, ApplyId, BlobId, ConfigurationVersionId, EnvironmentId, PlanId, ProjectId,
+    RunEventId, RunId, WorkspaceId,
 };
 use domain::run::{PhaseStatus, RunSource, RunStatus};
 
@@ -16,10 +16,12 @@ use super::model::{ApplyResult, PlanResult, Run, RunEvent, RunFilter, RunRequest
 use crate::clock::Timestamp;
 use crate::context::Tenant;
 use crate::http::page::{Page, Paged};
+use crate::iam::Visible;
 
 type Result<T> = std::result::Result<T, db::Error>;
 
 const SELECT: &str = "SELECT r.id, r.account_id, r.environment_id, r.workspace_id,
+        (SELECT w.project_id FROM workspaces w WHERE w.id = r.workspace_id) AS project_id,
         r.configuration_version_id, r.plan_id, r.apply_id, r.number, r.version, r.status,
         r.plan_status, r.apply_status, r.pre_plan_gate, r.cost_gate, r.policy_gate,
         r.approvals_outstanding, r.holds_workspace, r.request, r.plan_only, r.source,
@@ -35,6 +37,7 @@ struct Row {
     id: RunId,
     account_id: AccountId,
     environment_id: EnvironmentId,
+    project_id: ProjectId,
     workspace_id: WorkspaceId,
     configuration_version_id: ConfigurationVersionId,
     plan_id: PlanId,
@@ -102,6 +105,7 @@ impl From<Row> for Run {
             id: row.id,
             account_id: row.account_id,
             environment_id: row.environment_id,
+            project_id: row.project_id,
             workspace_id: row.workspace_id,
             configuration_version_id: row.configuration_version_id,
             plan_id: row.plan_id,
@@ -262,7 +266,8 @@ fn filtered<'c>(
     filter: &RunFilter,
 ) -> db::Builder<'c> {
     let like = |text: &String| format!("%{}%", text.to_lowercase());
-    conn.build(select)
+    let query = conn
+        .build(select)
         .push("WHERE r.account_id = ")
         .bind(tenant.account())
         .push_if(" AND r.workspace_id = ", filter.workspace.as_ref())
@@ -274,7 +279,24 @@ fn filtered<'c>(
             " AND LOWER(r.request ->> 'message') LIKE ",
             filter.message.as_ref().map(like),
         )
-        .push_if(" AND r.created_by_name = ", filter.user.as_ref())
+        .push_if(" AND r.created_by_name = ", filter.user.as_ref());
+    seen(query, &filter.visible)
+}
+
+/// Only the runs of workspaces that the caller may see.
+fn seen<'c>(query: db::Builder<'c>, visible: &Visible) -> db::Builder<'c> {
+    match visible {
+        Visible::All => query,
+        Visible::Only {
+            projects,
+            workspaces,
+            ..
+        } => query
+            .push(" AND EXISTS (SELECT 1 FROM workspaces w WHERE w.id = r.workspace_id AND (1 = 0")
+            .push_in(" OR w.project_id IN (", projects)
+            .push_in(" OR w.id IN (", workspaces)
+            .push("))"),
+    }
 }
 
 /// Runs of a workspace that are waiting or running, in their order.
@@ -436,26 +458,26 @@ pub(super) async fn queue(
     conn: &mut Conn,
     tenant: &Tenant,
     environment: &EnvironmentId,
+    visible: &Visible,
     page: Page,
 ) -> Result<Paged<Run>> {
     const WAITING: &str =
         " AND r.status IN ('pending', 'plan_queued', 'apply_queued', 'confirmed')";
-    let total = conn
+    let query = conn
         .build("SELECT COUNT(*) FROM runs r WHERE r.account_id = ")
         .bind(tenant.account())
         .push(" AND r.environment_id = ")
         .bind(environment)
-        .push(WAITING)
-        .finish()
-        .fetch_scalar()
-        .await?;
-    let rows = conn
+        .push(WAITING);
+    let total = seen(query, visible).finish().fetch_scalar().await?;
+    let query = conn
         .build(SELECT)
         .push("WHERE r.account_id = ")
         .bind(tenant.account())
         .push(" AND r.environment_id = ")
         .bind(environment)
-        .push(WAITING)
+        .push(WAITING);
+    let rows = seen(query, visible)
         .push(
             " ORDER BY CASE r.status WHEN 'apply_queued' THEN 0 WHEN 'confirmed' THEN 1
                 WHEN 'plan_queued' THEN 2 ELSE 3 END, r.created_at, r.id LIMIT ",

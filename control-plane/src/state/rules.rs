@@ -86,7 +86,12 @@ pub(super) fn check_held(
 ) -> Result<(), StateError> {
     let kind = match kind {
         ActorKind::Run => LockKind::Run,
-        ActorKind::User | ActorKind::Runner | ActorKind::System => LockKind::User,
+        ActorKind::User
+        | ActorKind::ServiceAccount
+        | ActorKind::Team
+        | ActorKind::Environment
+        | ActorKind::Runner
+        | ActorKind::System => LockKind::User,
     };
     let lock = workspace.lock.as_ref().ok_or(StateError::NotLocked)?;
     lock.check_released_by(kind, holder).map_err(|error| {

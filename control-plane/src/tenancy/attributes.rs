@@ -179,7 +179,9 @@ pub fn project(
     project: &Project,
 ) -> Resource<ProjectAttributes> {
     let may = |permission| {
-        let target = Target::new("projects", &project.id).in_environment(&environment.id);
+        let target = Target::new("projects", &project.id)
+            .in_environment(&environment.id)
+            .in_project(&project.id);
         authorize(ctx, permission, target).is_ok()
     };
     let attributes = ProjectAttributes {

@@ -17,6 +17,8 @@ pub enum TenancyError {
     NotEmpty,
     #[error("the default project can't be deleted")]
     DefaultProject,
+    #[error("its teams make the account's only administrators; make another one first")]
+    LastAdministrator,
     #[error("it was changed by someone else meanwhile; read it again and repeat")]
     Changed,
     #[error(transparent)]
@@ -44,6 +46,7 @@ impl Problem for TenancyError {
             Self::NameTaken => "tenancy.name-taken",
             Self::NotEmpty => "tenancy.not-empty",
             Self::DefaultProject => "tenancy.default-project",
+            Self::LastAdministrator => "iam.last-administrator",
             Self::Changed => "tenancy.changed-meanwhile",
             Self::Fault(fault) => fault.code(),
         }
@@ -54,7 +57,9 @@ impl Problem for TenancyError {
             Self::NotFound => Kind::NotFound,
             Self::Denied(denied) => denied.kind(),
             Self::Invalid { .. } | Self::NameTaken => Kind::Invalid,
-            Self::NotEmpty | Self::DefaultProject | Self::Changed => Kind::Conflict,
+            Self::NotEmpty | Self::DefaultProject | Self::LastAdministrator | Self::Changed => {
+                Kind::Conflict
+            }
             Self::Fault(fault) => fault.kind(),
         }
     }

@@ -6,13 +6,14 @@ use serde_json::json;
 
 use super::error::TenancyError;
 use super::model::{Account, Environment, Project};
+use super::names::{check_name, check_project_name};
 use super::store;
 use crate::app::App;
 use crate::audit;
 use crate::clock::Timestamp;
 use crate::context::{Context, Tenant};
 use crate::http::page::{Page, Paged};
-use crate::iam::{Target, authorize};
+use crate::iam::{self, Target, authorize, authorize_filtered, authorize_list};
 
 type Result<T> = std::result::Result<T, TenancyError>;
 
@@ -21,27 +22,6 @@ pub const DEFAULT_PROJECT: &str = "Default Project";
 
 fn on_environment(environment: &Environment) -> Target {
     Target::new("organizations", &environment.name).in_environment(&environment.id)
-}
-
-fn valid_name(name: &str) -> bool {
-    let allowed = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
-    (3..=40).contains(&name.len()) && name.bytes().all(allowed) && !name.starts_with("env-")
-}
-
-/// Is this a name that an environment may have?
-///
-/// # Errors
-/// [`TenancyError::Invalid`], saying which names are.
-pub fn check_name(name: &str) -> Result<()> {
-    if valid_name(name) {
-        return Ok(());
-    }
-    Err(TenancyError::Invalid {
-        field: "/data/attributes/name",
-        detail: format!(
-            "{name:?}: use 3 to 40 letters, digits, dashes and underscores, not beginning with `env-`"
-        ),
-    })
 }
 
 /// The name of the runner pool that every account has.
@@ -190,13 +170,10 @@ pub async fn list_environments(
     search: Option<&str>,
     page: Page,
 ) -> Result<Paged<Environment>> {
-    authorize(
-        ctx,
-        Permission::EnvironmentsRead,
-        Target::new("accounts", &ctx.actor.account),
-    )?;
+    let target = Target::new("accounts", &ctx.actor.account);
+    let visible = authorize_filtered(ctx, Permission::EnvironmentsRead, target)?;
     let mut conn = app.db.acquire().await?;
-    Ok(store::list_environments(&mut conn, &ctx.tenant(), search, page).await?)
+    Ok(store::list_environments(&mut conn, &ctx.tenant(), search, &visible, page).await?)
 }
 
 /// What an update asks for; `None` leaves a thing as it is.
@@ -256,7 +233,13 @@ pub async fn delete_environment(app: &App, ctx: &Context, name: &str) -> Result<
     if store::count_workspaces(&mut tx, &tenant, &environment.id, None).await? > 0 {
         return Err(TenancyError::NotEmpty);
     }
+    // With the environment go its teams, and what they are granted.
+    tx.lock_row("accounts", tenant.account()).await?;
+    let before = iam::count_administrators(&mut tx, &tenant).await?;
     store::delete_environment(&mut tx, &tenant, &environment.id).await?;
+    if before > 0 && iam::count_administrators(&mut tx, &tenant).await? == 0 {
+        return Err(TenancyError::LastAdministrator);
+    }
     audit::record(
         &mut tx,
         ctx,
@@ -279,9 +262,14 @@ pub async fn list_projects(
     page: Page,
 ) -> Result<(Environment, Paged<Project>)> {
     let mut conn = app.db.acquire().await?;
-    let (environment, _) = load(&mut conn, ctx, environment, Permission::ProjectsRead).await?;
-    let found =
-        store::list_projects(&mut conn, &ctx.tenant(), &environment.id, names, page).await?;
+    let tenant = ctx.tenant();
+    let environment = store::find_environment(&mut conn, &tenant, environment)
+        .await?
+        .ok_or(TenancyError::NotFound)?;
+    let target = on_environment(&environment);
+    let visible = authorize_list(ctx, Permission::ProjectsRead, target)?;
+    let of = &environment.id;
+    let found = store::list_projects(&mut conn, &tenant, of, names, &visible, page).await?;
     Ok((environment, found))
 }
 
@@ -319,20 +307,6 @@ pub async fn create_project(
     Ok((environment, project))
 }
 
-fn check_project_name(name: &str) -> Result<()> {
-    let fits = (3..=40).contains(&name.chars().count())
-        && name
-            .chars()
-            .all(|c| c.is_alphanumeric() || matches!(c, ' ' | '-' | '_'));
-    if fits {
-        return Ok(());
-    }
-    Err(TenancyError::Invalid {
-        field: "/data/attributes/name",
-        detail: format!("{name:?}: use 3 to 40 letters, digits, spaces, dashes and underscores"),
-    })
-}
-
 async fn load_project(
     conn: &mut db::Conn,
     ctx: &Context,
@@ -346,7 +320,9 @@ async fn load_project(
     let environment = store::find_environment(conn, &tenant, project.environment_id.as_str())
         .await?
         .ok_or(TenancyError::NotFound)?;
-    let target = Target::new("projects", id).in_environment(&environment.id);
+    let target = Target::new("projects", id)
+        .in_environment(&environment.id)
+        .in_project(id);
     let proof = authorize(ctx, permission, target)?;
     Ok((environment, project, proof))
 }

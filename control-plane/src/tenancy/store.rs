@@ -7,6 +7,7 @@ use super::model::{Account, Environment, Project};
 use crate::clock::Timestamp;
 use crate::context::Tenant;
 use crate::http::page::{Page, Paged};
+use crate::iam::Visible;
 
 const ENVIRONMENT: &str =
     "SELECT id, account_id, name, email, max_concurrent_runs, version, created_at, updated_at
@@ -111,13 +112,15 @@ pub(super) async fn list_environments(
     conn: &mut Conn,
     tenant: &Tenant,
     search: Option<&str>,
+    visible: &Visible,
     page: Page,
 ) -> Result<Paged<Environment>> {
     let pattern = search.map(|text| format!("%{}%", text.to_lowercase()));
     let total = conn
         .build("SELECT COUNT(*) FROM environments WHERE account_id = ")
         .bind(tenant.account())
-        .push_if(" AND LOWER(name) LIKE ", pattern.clone())
+        .push_if(" AND LOWER(name) LIKE ", pattern.clone());
+    let total = seen_environments(total, visible)
         .finish()
         .fetch_scalar()
         .await?;
@@ -125,7 +128,8 @@ pub(super) async fn list_environments(
         .build(ENVIRONMENT)
         .push("WHERE account_id = ")
         .bind(tenant.account())
-        .push_if(" AND LOWER(name) LIKE ", pattern)
+        .push_if(" AND LOWER(name) LIKE ", pattern);
+    let items = seen_environments(items, visible)
         .push(" ORDER BY name LIMIT ")
         .bind(page.limit())
         .push(" OFFSET ")
@@ -134,6 +138,16 @@ pub(super) async fn list_environments(
         .fetch_all()
         .await?;
     Ok(Paged { items, total })
+}
+
+fn seen_environments<'c>(query: db::Builder<'c>, visible: &Visible) -> db::Builder<'c> {
+    match visible {
+        Visible::All => query,
+        Visible::Only { environments, .. } => query
+            .push(" AND (1 = 0")
+            .push_in(" OR id IN (", environments)
+            .push(")"),
+    }
 }
 
 pub(super) async fn update_environment(
@@ -252,6 +266,7 @@ pub(super) async fn list_projects(
     tenant: &Tenant,
     environment: &EnvironmentId,
     names: &[&str],
+    visible: &Visible,
     page: Page,
 ) -> Result<Paged<Project>> {
     let total = conn
@@ -259,7 +274,8 @@ pub(super) async fn list_projects(
         .bind(tenant.account())
         .push(" AND environment_id = ")
         .bind(environment)
-        .push_in(" AND name IN (", names)
+        .push_in(" AND name IN (", names);
+    let total = seen_projects(total, visible)
         .finish()
         .fetch_scalar()
         .await?;
@@ -269,7 +285,8 @@ pub(super) async fn list_projects(
         .bind(tenant.account())
         .push(" AND environment_id = ")
         .bind(environment)
-        .push_in(" AND name IN (", names)
+        .push_in(" AND name IN (", names);
+    let items = seen_projects(items, visible)
         .push(" ORDER BY name LIMIT ")
         .bind(page.limit())
         .push(" OFFSET ")
@@ -278,6 +295,16 @@ pub(super) async fn list_projects(
         .fetch_all()
         .await?;
     Ok(Paged { items, total })
+}
+
+fn seen_projects<'c>(query: db::Builder<'c>, visible: &Visible) -> db::Builder<'c> {
+    match visible {
+        Visible::All => query,
+        Visible::Only { projects, .. } => query
+            .push(" AND (1 = 0")
+            .push_in(" OR id IN (", projects)
+            .push(")"),
+    }
 }
 
 pub(super) async fn update_project(

@@ -11,7 +11,7 @@ use serde_json::json;
 
 use super::app::TestApp;
 use crate::context::{Actor, Context, Tenant};
-use crate::iam::{self, NewToken, NewUser};
+use crate::iam::{self, NewToken, NewUser, TokenOwner};
 use crate::tenancy::{self, Account, Environment};
 use crate::workspaces::{self, NewWorkspace, Workspace};
 
@@ -131,7 +131,12 @@ impl TestApp {
         let member = iam::create_user(self, &self.system(account), new)
             .await
             .unwrap();
-        let actor = member.actor(&account.id);
+        let tenant = Tenant::of_row(&account.id);
+        let mut conn = self.db.acquire().await.unwrap();
+        let actor = iam::granted_actor(&mut conn, &tenant, &member)
+            .await
+            .unwrap();
+        drop(conn);
         let token = self.token(&actor).await;
         TestUser {
             id: member.id,
@@ -145,7 +150,7 @@ impl TestApp {
     pub(crate) async fn token(&self, owner: &Actor) -> String {
         let mut tx = self.db.begin().await.unwrap();
         let new = NewToken {
-            user: owner.user().unwrap(),
+            owner: TokenOwner::User(owner.user().unwrap()),
             description: "test".to_owned(),
             expires_at: None,
         };

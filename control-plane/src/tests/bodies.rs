@@ -7,8 +7,9 @@ use db::Db;
 use http::Method;
 use serde_json::{Value, json};
 
-use super::matrix::{Scene, table};
+use super::matrix::table;
 use super::openapi::Operation;
+use super::scene::Scene;
 use crate::testing::{Answer, TestApp};
 
 /// Whether the API document says that an operation takes JSON:API objects.
@@ -63,14 +64,12 @@ type Spoiled = (String, String, Answer);
 /// it made wrong; `None` leaves the route out.
 async fn spoiled(app: &TestApp, spoil: impl Fn(&mut Value) -> Option<String>) -> Vec<Spoiled> {
     let mut answers = Vec::new();
-    let elsewhere = app.account().await;
-    let foreign = app.user(&elsewhere, domain::access::Role::Admin).await;
     let routes = routes();
     let wanted: String = routes
         .iter()
         .map(|(it, body)| it.path.clone() + body)
         .collect();
-    let scene = Scene::new(app, &foreign, &wanted).await;
+    let scene = Scene::new(app, &wanted).await;
     // A state is read from its holder only.
     let workspace = &scene.team.workspace.id;
     app.post(format!("/api/v2/workspaces/{workspace}/actions/lock"))

@@ -9,3 +9,4 @@ mod error_pages;
 mod matrix;
 mod openapi;
 mod run_table;
+mod scene;

@@ -168,6 +168,7 @@ async fn load(
         .ok_or(VariableError::NotFound)?;
     let target = Target::new("vars", id)
         .in_environment(&workspace.environment_id)
+        .in_project(&workspace.project_id)
         .in_workspace(&workspace.id);
     let proof = authorize(ctx, permission, target)?;
     Ok((open(app, conn, &tenant, row).await?, proof))

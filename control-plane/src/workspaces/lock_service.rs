@@ -58,7 +58,12 @@ pub async fn lock(app: &App, ctx: &Context, id: &WorkspaceId, reason: &str) -> R
 fn lock_kind(ctx: &Context) -> LockKind {
     match ctx.actor.kind {
         ActorKind::Run => LockKind::Run,
-        ActorKind::User | ActorKind::Runner | ActorKind::System => LockKind::User,
+        ActorKind::User
+        | ActorKind::ServiceAccount
+        | ActorKind::Team
+        | ActorKind::Environment
+        | ActorKind::Runner
+        | ActorKind::System => LockKind::User,
     }
 }
 

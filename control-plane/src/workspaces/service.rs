@@ -22,7 +22,7 @@ use crate::app::App;
 use crate::audit;
 use crate::context::{Context, Tenant};
 use crate::http::page::{Page, Paged};
-use crate::iam::{Authorized, Denied, Target, authorize};
+use crate::iam::{Authorized, Denied, Target, authorize, authorize_list};
 use crate::tenancy::{self, SealedPlace};
 
 type Result<T> = std::result::Result<T, WorkspaceError>;
@@ -63,6 +63,7 @@ pub fn authorize_on(
 ) -> std::result::Result<Authorized, Denied> {
     let target = Target::new("workspaces", &workspace.id)
         .in_environment(&workspace.environment_id)
+        .in_project(&workspace.project_id)
         .in_workspace(&workspace.id);
     authorize(ctx, permission, target)
 }
@@ -128,6 +129,7 @@ pub async fn create(
     let id = WorkspaceId::random();
     let target = Target::new("workspaces", &id)
         .in_environment(&environment.id)
+        .in_project(&project.id)
         .in_workspace(&id);
     let proof = authorize(ctx, Permission::WorkspacesCreate, target)?;
     check_pool(&mut tx, &tenant, new.pool.as_ref()).await?;
@@ -283,8 +285,27 @@ pub async fn list(
         .await?
         .ok_or(WorkspaceError::NotFound)?;
     let target = Target::new("environments", &environment.id).in_environment(&environment.id);
-    authorize(ctx, Permission::WorkspacesRead, target)?;
-    Ok(store::list(&mut conn, &tenant, &environment.id, filter, page).await?)
+    let visible = authorize_list(ctx, Permission::WorkspacesRead, target)?;
+    Ok(store::list(&mut conn, &tenant, &environment.id, filter, &visible, page).await?)
+}
+
+/// Whoever moves a workspace must be allowed to make one where it comes to, and may not gain anything
+/// over it by what they are granted there.
+fn check_move(
+    ctx: &Context,
+    workspace: &Workspace,
+    project: &ProjectId,
+) -> std::result::Result<(), Denied> {
+    let there = Workspace {
+        project_id: project.clone(),
+        ..workspace.clone()
+    };
+    authorize_on(ctx, Permission::WorkspacesCreate, &there)?;
+    Permission::ALL
+        .iter()
+        .copied()
+        .filter(|it| authorize_on(ctx, *it, &there).is_ok())
+        .try_for_each(|it| authorize_on(ctx, it, workspace).map(drop))
 }
 
 pub async fn update(
@@ -307,11 +328,14 @@ pub async fn update(
         workspace.name = name;
     }
     if let Some(project) = change.project {
-        workspace.project_id =
+        let found =
             tenancy::find_project(&mut tx, &tenant, &workspace.environment_id, Some(&project))
                 .await?
-                .ok_or_else(|| WorkspaceError::invalid("project", "no such project here"))?
-                .id;
+                .ok_or_else(|| WorkspaceError::invalid("project", "no such project here"))?;
+        if found.id != workspace.project_id {
+            check_move(ctx, &workspace, &found.id)?;
+            workspace.project_id = found.id;
+        }
     }
     if let Some(pool) = change.pool {
         check_pool(&mut tx, &tenant, pool.as_ref()).await?;

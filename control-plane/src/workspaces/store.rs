@@ -13,6 +13,7 @@ use super::settings::Settings;
 use crate::clock::Timestamp;
 use crate::context::Tenant;
 use crate::http::page::{Page, Paged};
+use crate::iam::Visible;
 
 const SELECT: &str = "SELECT w.id, w.account_id, w.environment_id, e.name AS environment_name,
         w.project_id, w.name, w.settings, w.git, w.pool_id, w.lock_kind, w.lock_holder_id,
@@ -141,6 +142,7 @@ pub(super) async fn list(
     tenant: &Tenant,
     environment: &EnvironmentId,
     filter: &Filter,
+    visible: &Visible,
     page: Page,
 ) -> Result<Paged<Workspace>, db::Error> {
     let total = filtered(
@@ -149,6 +151,7 @@ pub(super) async fn list(
         tenant,
         environment,
         filter,
+        visible,
     )
     .finish()
     .fetch_scalar()
@@ -158,7 +161,7 @@ pub(super) async fn list(
     } else {
         " ORDER BY w.name LIMIT "
     };
-    let rows = filtered(conn, SELECT, tenant, environment, filter)
+    let rows = filtered(conn, SELECT, tenant, environment, filter, visible)
         .push(order)
         .bind(page.limit())
         .push(" OFFSET ")
@@ -178,6 +181,7 @@ fn filtered<'c>(
     tenant: &Tenant,
     environment: &EnvironmentId,
     filter: &Filter,
+    visible: &Visible,
 ) -> db::Builder<'c> {
     let mut query = conn
         .build(select)
@@ -210,7 +214,18 @@ fn filtered<'c>(
             .push_if(" AND t.value = ", value.as_ref())
             .push(")");
     }
-    query
+    match visible {
+        Visible::All => query,
+        Visible::Only {
+            projects,
+            workspaces,
+            ..
+        } => query
+            .push(" AND (1 = 0")
+            .push_in(" OR w.project_id IN (", projects)
+            .push_in(" OR w.id IN (", workspaces)
+            .push(")"),
+    }
 }
 
 const TAG_KEY: &str = "(SELECT 1 FROM tag_bindings t WHERE t.account_id = w.account_id

@@ -135,6 +135,11 @@ ids! {
     UserId = "user";
     TokenId = "at";
     TeamId = "team";
+    ServiceAccountId = "sa";
+    /// A role of the system's or of an account's own.
+    RoleId = "role";
+    /// A grant of a role.
+    GrantId = "ap";
     /// Somebody's membership of an account: the id of its user under another prefix.
     MembershipId = "ou";
     ApprovalRuleId = "aprule";

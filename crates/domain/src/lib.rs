@@ -11,9 +11,11 @@ pub mod git;
 pub mod ids;
 pub mod job;
 pub mod permission;
+pub mod permission_set;
 pub mod policy;
 pub mod run;
 mod secret;
+pub mod system_role;
 mod text_enum;
 pub mod workspace;
 

@@ -3,6 +3,7 @@
 //! Each has a binary of its own in `src/bin`, so that a measuring process holds nothing but what
 //! is measured. What each measures and how is in docs/benchmarks.md. Nothing here asserts a time.
 
+mod access;
 mod audit;
 mod cost;
 mod fleet;
@@ -22,6 +23,7 @@ mod samples;
 mod started;
 mod state;
 
+pub use access::access;
 pub use audit::audit;
 pub use cost::cost;
 pub use idle::idle;

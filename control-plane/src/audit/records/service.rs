@@ -33,11 +33,12 @@ pub(super) async fn search(
 }
 
 pub(super) async fn read(app: &App, ctx: &Context, id: &str) -> Result<Found> {
-    may_read(ctx)?;
     let mut conn = app.db.acquire().await?;
-    store::find(&mut conn, &ctx.tenant(), id)
+    let found = store::find(&mut conn, &ctx.tenant(), id)
         .await?
-        .ok_or(AuditError::NotFound)
+        .ok_or(AuditError::NotFound)?;
+    may_read(ctx)?;
+    Ok(found)
 }
 
 /// Records that an export is made, seals everything up to that, and tells where the chain stands: the

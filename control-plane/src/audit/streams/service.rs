@@ -202,11 +202,12 @@ pub(super) async fn update(
     id: &AuditStreamId,
     change: StreamChange,
 ) -> Result<(Stream, Chain)> {
-    let (tenant, proof) = (ctx.tenant(), may_send(ctx, id)?);
+    let tenant = ctx.tenant();
     let mut tx = app.db.begin().await?;
     let mut stream = store::find(&mut tx, &tenant, id)
         .await?
         .ok_or(AuditError::NotFound)?;
+    let proof = may_send(ctx, id)?;
     let before = facts(&stream);
     stream.name = change.name.unwrap_or(stream.name);
     stream.paused = change.paused.unwrap_or(stream.paused);
@@ -246,11 +247,12 @@ pub(super) async fn update(
 }
 
 pub(super) async fn delete(app: &App, ctx: &Context, id: &AuditStreamId) -> Result<()> {
-    let (tenant, proof) = (ctx.tenant(), may(ctx, Permission::AuditStreamsManage, id)?);
+    let tenant = ctx.tenant();
     let mut tx = app.db.begin().await?;
     let stream = store::find(&mut tx, &tenant, id)
         .await?
         .ok_or(AuditError::NotFound)?;
+    let proof = may(ctx, Permission::AuditStreamsManage, id)?;
     store::delete(&mut tx, &tenant, id).await?;
     audit::record(&mut tx, ctx, &proof, "audit-stream.delete", facts(&stream)).await?;
     Ok(tx.commit().await?)

@@ -81,9 +81,15 @@ async fn join_token(app: &App, authority: &Authority, data: &DataDir) -> Result<
 async fn another_token(app: &App, data: &DataDir) -> Result<Secret, Failure> {
     let ctx = as_admin(app).await?;
     let admin = ctx.actor.user().ok_or_else(no_admin)?;
-    let (_, token) = iam::create_token(app, &ctx, &admin, "terrane dev".to_owned(), None)
-        .await
-        .map_err(|error| failed(&error))?;
+    let (_, token) = iam::create_token(
+        app,
+        &ctx,
+        iam::TokenOwner::User(admin),
+        "terrane dev".to_owned(),
+        None,
+    )
+    .await
+    .map_err(|error| failed(&error))?;
     write(&data.token(), &token.text)?;
     Ok(token.text)
 }
@@ -99,7 +105,11 @@ pub(super) async fn as_admin(app: &App) -> Result<Context, Failure> {
         .into_iter()
         .find(|member| member.username == ADMIN)
         .ok_or_else(no_admin)?;
-    Ok(Context::new(admin.actor(&account.id), app.clock.clone()))
+    let mut conn = app.db.acquire().await.map_err(|error| failed(&error))?;
+    let actor = iam::granted_actor(&mut conn, &system.tenant(), &admin)
+        .await
+        .map_err(|error| failed(&error))?;
+    Ok(Context::new(actor, app.clock.clone()))
 }
 
 fn no_admin() -> Failure {

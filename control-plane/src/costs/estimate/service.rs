@@ -18,6 +18,7 @@ use crate::costs::limits::{self, judge};
 use crate::costs::pricing::Sources;
 use crate::iam::{Target, authorize};
 use crate::objects::{self, Object};
+use crate::workspaces;
 
 type Result<T> = std::result::Result<T, CostError>;
 
@@ -244,8 +245,12 @@ pub(super) async fn read(app: &App, ctx: &Context, key: &Key) -> Result<CostEsti
         Key::Run(run) => store::find_of_run(&mut conn, &tenant, run).await?,
     };
     let estimate = found.ok_or(CostError::NotFound)?;
+    let workspace = workspaces::find(&mut conn, &tenant, &estimate.workspace_id)
+        .await?
+        .ok_or(CostError::NotFound)?;
     let target = Target::new("runs", &estimate.run_id)
         .in_environment(&estimate.environment_id)
+        .in_project(&workspace.project_id)
         .in_workspace(&estimate.workspace_id);
     authorize(ctx, Permission::RunsRead, target)?;
     Ok(estimate)

@@ -143,6 +143,9 @@ async fn load(
     let mut target = Target::new("cost-limits", id).in_environment(&limit.environment_id);
     if let Some(workspace) = &limit.workspace_id {
         target = target.in_workspace(workspace);
+        if let Some(found) = workspaces::find(conn, &ctx.tenant(), workspace).await? {
+            target = target.in_project(&found.project_id);
+        }
     }
     let proof = authorize(ctx, permission, target)?;
     Ok((limit, proof))

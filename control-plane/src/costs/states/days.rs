@@ -58,7 +58,7 @@ pub(super) async fn history(
         after = Some(last.id.clone());
         let ids: Vec<WorkspaceId> = rows
             .into_iter()
-            .filter(|row| place::counts(ctx, &row.environment_id, &row.id))
+            .filter(|row| place::counts(ctx, row))
             .map(|row| row.id)
             .collect();
         let rows = read_store::days(&mut tx, &tenant, &ids, days.first, days.last).await?;

@@ -1,11 +1,12 @@
 //! Whose costs are asked for.
 
-use domain::ids::{EnvironmentId, WorkspaceId};
+use domain::ids::EnvironmentId;
 use domain::permission::Permission;
 
+use super::read_store::WorkspaceRow;
 use crate::context::Context;
 use crate::costs::CostError;
-use crate::iam::{Target, authorize};
+use crate::iam::{Target, authorize, authorize_list};
 use crate::tenancy;
 
 /// Whose workspaces are summed up.
@@ -50,7 +51,7 @@ pub(super) async fn find(
                 .await?
                 .ok_or(CostError::NotFound)?;
             let target = Target::new("organizations", &found.name).in_environment(&found.id);
-            authorize(ctx, Permission::WorkspacesRead, target)?;
+            authorize_list(ctx, Permission::WorkspacesRead, target)?;
             Ok(Found {
                 id: found.id.to_string(),
                 environment: Some(found.id),
@@ -60,9 +61,10 @@ pub(super) async fn find(
 }
 
 /// Whether a workspace of the place is one that the caller may read: others are in no sum.
-pub(super) fn counts(ctx: &Context, environment: &EnvironmentId, workspace: &WorkspaceId) -> bool {
-    let target = Target::new("workspaces", workspace)
-        .in_environment(environment)
-        .in_workspace(workspace);
+pub(super) fn counts(ctx: &Context, row: &WorkspaceRow) -> bool {
+    let target = Target::new("workspaces", &row.id)
+        .in_environment(&row.environment_id)
+        .in_project(&row.project_id)
+        .in_workspace(&row.id);
     authorize(ctx, Permission::WorkspacesRead, target).is_ok()
 }

@@ -2,7 +2,7 @@
 
 use db::Conn;
 use domain::cost::{CostPartKind, StateCostStatus};
-use domain::ids::{EnvironmentId, StateVersionId, WorkspaceId};
+use domain::ids::{EnvironmentId, ProjectId, StateVersionId, WorkspaceId};
 
 use super::model::{Part, StateCost};
 use crate::clock::Timestamp;
@@ -116,6 +116,7 @@ pub(super) struct WorkspaceRow {
     pub id: WorkspaceId,
     pub name: String,
     pub environment_id: EnvironmentId,
+    pub project_id: ProjectId,
     pub environment_name: String,
     pub current_state_version_id: Option<StateVersionId>,
     pub state_version_id: Option<StateVersionId>,
@@ -137,7 +138,7 @@ pub(super) async fn workspaces(
     limit: i64,
 ) -> Result<Vec<WorkspaceRow>> {
     conn.build(
-        "SELECT w.id, w.name, w.environment_id, e.name AS environment_name,
+        "SELECT w.id, w.name, w.environment_id, w.project_id, e.name AS environment_name,
             w.current_state_version_id, c.state_version_id, c.status, c.monthly, c.hourly,
             c.usage_monthly, c.counts, c.omitted_tags
          FROM workspaces w JOIN environments e ON e.id = w.environment_id

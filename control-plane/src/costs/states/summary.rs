@@ -92,7 +92,7 @@ pub(super) async fn summary(
             read_store::workspaces(&mut tx, &tenant, environment, after.as_ref(), CHUNK).await?;
         let Some(last) = rows.last() else { break };
         after = Some(last.id.clone());
-        let readable = |row: &WorkspaceRow| place::counts(ctx, &row.environment_id, &row.id);
+        let readable = |row: &WorkspaceRow| place::counts(ctx, row);
         let costed = rows
             .into_iter()
             .filter(readable)

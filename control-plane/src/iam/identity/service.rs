@@ -12,6 +12,8 @@ use super::{mapping_store, policy_store, store};
 use crate::app::App;
 use crate::audit;
 use crate::context::{Context, Tenant};
+use crate::iam::grants::Subject;
+use crate::iam::grants::guard::check_subject;
 use crate::iam::{Authorized, Target, authorize, teams};
 use crate::problem::Fault;
 use crate::tenancy::SealedPlace;
@@ -87,9 +89,11 @@ pub(super) async fn read(
     Ok((provider, mappings))
 }
 
-/// The teams must be of the account.
-async fn check_teams(conn: &mut db::Conn, tenant: &Tenant, mappings: &[Mapping]) -> Result<()> {
+/// The teams must be of the account, and whoever lets a provider put people into them must have what
+/// they have.
+async fn check_teams(conn: &mut db::Conn, ctx: &Context, mappings: &[Mapping]) -> Result<()> {
     check_mappings(mappings)?;
+    let tenant = &ctx.tenant();
     for (at, mapping) in mappings.iter().enumerate() {
         if teams::find(conn, tenant, &mapping.team_id).await?.is_none() {
             return Err(IdentityError::invalid(
@@ -97,6 +101,7 @@ async fn check_teams(conn: &mut db::Conn, tenant: &Tenant, mappings: &[Mapping])
                 format!("the account has no team {}", mapping.team_id),
             ));
         }
+        check_subject(ctx, conn, &Subject::Team(mapping.team_id.clone())).await?;
     }
     Ok(())
 }
@@ -130,7 +135,7 @@ pub(super) async fn create(
     let secret = wanted.secret.clone().flatten();
     let provider = new_provider(app, ctx, id, wanted)?;
     provider.check()?;
-    check_teams(&mut tx, &tenant, &mappings).await?;
+    check_teams(&mut tx, ctx, &mappings).await?;
     if store::count(&mut tx, &tenant).await? >= MAX_PROVIDERS {
         return Err(IdentityError::TooMany {
             limit: MAX_PROVIDERS,
@@ -166,7 +171,7 @@ pub(super) async fn update(
     };
     let mut provider = apply(app, ctx, &before, change)?;
     provider.check()?;
-    check_teams(&mut tx, &tenant, &mappings).await?;
+    check_teams(&mut tx, ctx, &mappings).await?;
     if !provider.enabled {
         check_not_last(&mut tx, &tenant, id).await?;
         store::end_sessions(&mut tx, &tenant, id).await?;

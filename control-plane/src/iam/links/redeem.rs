@@ -84,7 +84,10 @@ pub(in crate::iam) async fn join(
     let role = link.role.unwrap_or(Role::Reader);
     let mut tx = app.db.begin().await?;
     take(&mut tx, link).await?;
-    let new = store::insert_membership(&mut tx, &tenant, user, role, ctx.now()).await?;
+    let new = store::insert_membership(&mut tx, &tenant, user, ctx.now()).await?;
+    if new {
+        crate::iam::grants::grant_member(&mut tx, &ctx, user, role, ctx.now()).await?;
+    }
     let proof = authorize(&ctx, Permission::UsersUpdate, Target::new("users", user))?;
     let detail = json!({ "invitation": link.id, "role": role, "member_already": !new });
     audit::record(&mut tx, &ctx, &proof, "invitation.accept", detail).await?;

@@ -14,6 +14,8 @@ use crate::app::App;
 use crate::audit;
 use crate::clock::Timestamp;
 use crate::context::Context;
+use crate::iam::grants::guard::check_subject;
+use crate::iam::grants::{Subject, check_role};
 use crate::iam::login::site_of_account;
 use crate::iam::model::fold_username;
 use crate::iam::{IamError, Target, authorize, find_member, hash_token, store as people};
@@ -62,6 +64,7 @@ pub(super) async fn invite(
         Permission::UsersUpdate,
         Target::new("invitations", &link.id),
     )?;
+    check_role(ctx, role)?;
     let hash = hash_token(text.expose());
     store::insert(&mut tx, Kind::Invitation, &link, &hash, &ctx.actor.id).await?;
     let detail = json!({ "email": link.email, "role": role });
@@ -109,10 +112,12 @@ pub(super) async fn reset_link(
         .await?
         .ok_or(IamError::NotFound)?;
     let proof = authorize(ctx, Permission::UsersUpdate, Target::new("users", user))?;
-    let operator = ctx.actor.user().is_none();
+    let operator = !ctx.actor.has_grants();
     if !operator && people::is_shared(&mut tx, &tenant, user).await? {
         return Err(IamError::SharedUser);
     }
+    // Who sets somebody's password can be them.
+    check_subject(ctx, &mut tx, &Subject::User(user.clone())).await?;
     let (link, text) = (
         link(ctx, Some(user.clone()), member.email, PASSWORD),
         random(),

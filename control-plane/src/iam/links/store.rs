@@ -146,17 +146,15 @@ pub(super) async fn insert_membership(
     conn: &mut Conn,
     tenant: &Tenant,
     user: &UserId,
-    role: Role,
     now: Timestamp,
 ) -> Result<bool> {
     let rows = conn
         .query(
-            "INSERT INTO memberships (account_id, user_id, role, created_at)
-             VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING",
+            "INSERT INTO memberships (account_id, user_id, created_at)
+             VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
         )
         .bind(tenant.account())
         .bind(user)
-        .bind(role)
         .bind(now)
         .execute()
         .await?;

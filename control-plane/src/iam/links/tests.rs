@@ -197,8 +197,8 @@ both_databases! { MIGRATOR;
         let app = TestApp::new(db);
         let (team, other) = (app.team().await, app.team().await);
         let mut tx = app.db.begin().await.unwrap();
-        tx.query("INSERT INTO memberships (account_id, user_id, role, created_at)
-             VALUES ($1, $2, 'reader', $3)")
+        tx.query("INSERT INTO memberships (account_id, user_id, created_at)
+             VALUES ($1, $2, $3)")
             .bind(team.tenant.account()).bind(&other.admin.id).bind(app.clock.now())
             .execute().await.unwrap();
         tx.commit().await.unwrap();

@@ -25,10 +25,11 @@ use crate::app::App;
 use crate::audit;
 use crate::context::{Actor, Context, Origin};
 use crate::http::LOGIN_CLIENT;
-use crate::iam::model::{Member, fold_username};
+use crate::iam::model::fold_username;
 use crate::iam::secret_token::TokenText;
+use crate::iam::tokens::{self, NewToken, TokenOwner};
 use crate::iam::{
-    Authorized, IamError, NewToken, Target, authorize, hash_token, password, second_factor, service,
+    Authorized, IamError, Target, authorize, hash_token, password, second_factor, service,
 };
 
 /// How long a code may wait for the CLI to come and get its token.
@@ -199,9 +200,7 @@ struct Approval {
 
 impl Approval {
     fn of(app: &App, origin: &Origin, candidate: Candidate) -> Result<Self, SignInError> {
-        let account = candidate.account_id.clone();
-        let actor = member(candidate).actor(&account);
-        let ctx = Context::from_origin(actor, origin, app.clock.clone());
+        let ctx = Context::from_origin(caller(candidate), origin, app.clock.clone());
         let target = Target::new("users", &ctx.actor.id);
         let proof = authorize(&ctx, Permission::TokensManageOwn, target)
             .map_err(crate::iam::IamError::from)?;
@@ -243,14 +242,8 @@ impl Approval {
     }
 }
 
-fn member(candidate: Candidate) -> Member {
-    Member {
-        id: candidate.id,
-        username: candidate.username,
-        email: candidate.email,
-        role: candidate.role,
-        created_at: candidate.created_at,
-    }
+fn caller(candidate: Candidate) -> Actor {
+    Actor::themselves(&candidate.account_id, &candidate.id, &candidate.username)
 }
 
 /// Records an attempt with a wrong password. The name is written down only if it is a user's:
@@ -264,10 +257,7 @@ async fn record_failure(
     let mut tx = app.db.begin().await?;
     tried.failed(app, &mut tx).await?;
     let actor = match store::candidate(&mut tx, username, None).await? {
-        Some(candidate) => {
-            let account = candidate.account_id.clone();
-            Some(member(candidate).actor(&account))
-        }
+        Some(candidate) => Some(caller(candidate)),
         None => store::default_account(&mut tx).await?.map(|account| Actor {
             kind: ActorKind::User,
             id: "unknown".to_owned(),
@@ -341,12 +331,12 @@ async fn make_token(app: &App, origin: &Origin, code: Code) -> Result<TokenText,
     )
     .map_err(crate::iam::IamError::from)?;
     let new = NewToken {
-        user: member.id,
+        owner: TokenOwner::User(member.id),
         description: TOKEN_DESCRIPTION.to_owned(),
         expires_at: None,
     };
-    let (token, text) = service::insert_token(&mut tx, &tenant, new, ctx.now()).await?;
-    service::record_token(&mut tx, &ctx, &proof, "token.create", &token).await?;
+    let (token, text) = tokens::insert_token(&mut tx, &tenant, new, ctx.now()).await?;
+    tokens::record_token(&mut tx, &ctx, &proof, "token.create", &token).await?;
     tx.commit().await?;
     Ok(text)
 }

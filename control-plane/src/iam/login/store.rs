@@ -2,7 +2,6 @@
 //! are looked up by name, codes by their hash.
 
 use db::{Conn, Tx};
-use domain::access::Role;
 use domain::ids::{AccountId, IdentityProviderId, SessionId, UserId};
 
 use super::session::Opening;
@@ -17,11 +16,8 @@ type Result<T> = std::result::Result<T, db::Error>;
 pub(super) struct Candidate {
     pub id: UserId,
     pub username: String,
-    pub email: String,
     pub password_hash: Option<String>,
-    pub role: Role,
     pub account_id: AccountId,
-    pub created_at: Timestamp,
     /// Not 0: the account's members come through its identity providers, and this one too.
     pub provider_only: i64,
 }
@@ -34,7 +30,7 @@ pub(super) async fn candidate(
     account: Option<&AccountId>,
 ) -> Result<Option<Candidate>> {
     conn.build(
-        "SELECT u.id, u.username, u.email, u.password_hash, m.role, m.account_id, u.created_at,
+        "SELECT u.id, u.username, u.password_hash, m.account_id,
             (SELECT COUNT(*) FROM sign_in_policies p
              WHERE p.account_id = m.account_id AND p.enforced AND NOT EXISTS (
                 SELECT 1 FROM sign_in_bypass b
@@ -46,7 +42,7 @@ pub(super) async fn candidate(
     )
     .bind(username)
     .push_if(" AND m.account_id = ", account)
-    .push(" ORDER BY 8, a.is_default DESC, m.created_at, m.account_id LIMIT 1")
+    .push(" ORDER BY 5, a.is_default DESC, m.created_at, m.account_id LIMIT 1")
     .finish()
     .fetch_optional()
     .await
@@ -129,7 +125,7 @@ pub(super) async fn session_user(
     now: Timestamp,
 ) -> Result<Option<Candidate>> {
     conn.build(
-        "SELECT u.id, u.username, u.email, u.password_hash, m.role, m.account_id, u.created_at,
+        "SELECT u.id, u.username, u.password_hash, m.account_id,
             CAST(0 AS BIGINT) AS provider_only
          FROM sessions s
          JOIN users u ON u.id = s.user_id

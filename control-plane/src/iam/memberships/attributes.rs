@@ -25,7 +25,7 @@ pub(super) struct MembershipAttributes {
     pub username: String,
     /// Shown to the user and to administrators only.
     pub email: Option<String>,
-    /// `admin` or `reader`.
+    /// `admin` or `reader` for who has that role in the whole account, else `member`.
     #[schema(value_type = String)]
     pub role: Role,
     #[serde(serialize_with = "zulu")]
@@ -71,7 +71,7 @@ pub(super) struct MembershipInput {
     pub email: Option<String>,
     /// What stands before the `@` of the address, unless given.
     pub username: Option<String>,
-    /// `admin` or `reader`; `reader` unless given.
+    /// `admin` or `reader` in the whole account, or `member` for nothing yet; `reader` unless given.
     pub role: Option<String>,
     /// One is made up, and shown once, unless given.
     #[schema(value_type = Option<String>)]

@@ -10,6 +10,7 @@ use crate::app::App;
 use crate::audit;
 use crate::context::Context;
 use crate::http::page::{Page, Paged};
+use crate::iam::grants::guard::Administrators;
 use crate::iam::model::{Member, NewUser};
 use crate::iam::service as users;
 use crate::iam::{IamError, Target, authorize, store};
@@ -86,10 +87,12 @@ fn random_password() -> Secret {
 /// Ends a membership: the member's tokens in the account stop working, and they leave its teams.
 ///
 /// # Errors
-/// [`IamError::OwnMembership`]: somebody must be left who can add people.
+/// [`IamError::OwnMembership`] and [`IamError::LastAdministrator`]: somebody must be left who can add
+/// people.
 pub(super) async fn delete(app: &App, ctx: &Context, id: &UserId) -> Result<()> {
     let tenant = ctx.tenant();
     let mut tx = app.db.begin().await?;
+    let administrators = Administrators::before(&mut tx, &tenant).await?;
     let member = store::find_member(&mut tx, &tenant, id)
         .await?
         .ok_or(IamError::NotFound)?;
@@ -98,6 +101,7 @@ pub(super) async fn delete(app: &App, ctx: &Context, id: &UserId) -> Result<()> 
         return Err(IamError::OwnMembership);
     }
     store::delete_membership(&mut tx, &tenant, id).await?;
+    administrators.check_after(&mut tx, &tenant).await?;
     let detail = json!({ "username": member.username, "role": member.role });
     audit::record(&mut tx, ctx, &proof, "user.remove", detail).await?;
     tx.commit().await?;

@@ -289,8 +289,8 @@ both_databases! { MIGRATOR;
         let client = Client::new(&app, &team, json!([])).await;
         // The other account's administrator is known to this account's provider too.
         let mut tx = app.db.begin().await.unwrap();
-        tx.query("INSERT INTO memberships (account_id, user_id, role, created_at)
-             VALUES ($1, $2, 'reader', $3)")
+        tx.query("INSERT INTO memberships (account_id, user_id, created_at)
+             VALUES ($1, $2, $3)")
             .bind(team.tenant.account()).bind(&other.admin.id).bind(app.clock.now())
             .execute().await.unwrap();
         tx.query("INSERT INTO external_identities (id, account_id, provider_id, subject, user_id,

@@ -53,8 +53,8 @@ both_databases! { MIGRATOR;
         let (team, other) = (app.team().await, app.team().await);
         let person = app.user(&other.account, Role::Reader).await;
         let mut tx = app.db.begin().await.unwrap();
-        tx.query("INSERT INTO memberships (account_id, user_id, role, created_at)
-             VALUES ($1, $2, 'reader', $3)")
+        tx.query("INSERT INTO memberships (account_id, user_id, created_at)
+             VALUES ($1, $2, $3)")
             .bind(team.tenant.account()).bind(&person.id).bind(app.clock.now())
             .execute().await.unwrap();
         tx.commit().await.unwrap();

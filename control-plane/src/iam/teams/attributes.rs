@@ -24,7 +24,7 @@ pub(super) struct TeamAttributes {
     pub visibility: &'static str,
     pub sso_team_id: Option<String>,
     pub allow_member_token_management: bool,
-    /// All false: what people may do follows from their role in the account.
+    /// All false: what a team may do is granted with access policies.
     pub organization_access: BTreeMap<&'static str, bool>,
     pub permissions: TeamPermissions,
 }

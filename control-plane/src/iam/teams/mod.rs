@@ -1,8 +1,7 @@
 //! Teams: named groups of an environment's people.
 //!
-//! Decides: who is in a team. Leaves to others: what being in it is good for; today that is counting
-//! in approval rules (`approvals`). Settings that would only matter with permissions per team are
-//! refused by name.
+//! Decides: who is in a team. Leaves to others: what being in it is good for: what the team is granted
+//! (`grants`), and counting in approval rules (`approvals`).
 
 pub(super) mod api;
 mod attributes;

@@ -12,6 +12,8 @@ use crate::app::App;
 use crate::audit;
 use crate::context::{Context, Tenant};
 use crate::http::page::{Page, Paged};
+use crate::iam::grants::Subject;
+use crate::iam::grants::guard::{Administrators, check_subject};
 use crate::iam::model::{Member, fold_username};
 use crate::iam::store as people;
 use crate::iam::{Authorized, IamError, Target, authorize};
@@ -172,6 +174,7 @@ pub(super) async fn update(
 /// [`IamError::TeamInUse`].
 pub(super) async fn delete(app: &App, ctx: &Context, id: &TeamId) -> Result<()> {
     let mut tx = app.db.begin().await?;
+    let administrators = Administrators::before(&mut tx, &ctx.tenant()).await?;
     let (team, proof) = load(&mut tx, ctx, id, Permission::TeamsManage).await?;
     store::delete(&mut tx, &ctx.tenant(), id)
         .await
@@ -182,6 +185,7 @@ pub(super) async fn delete(app: &App, ctx: &Context, id: &TeamId) -> Result<()> 
                 error.into()
             }
         })?;
+    administrators.check_after(&mut tx, &ctx.tenant()).await?;
     audit::record(&mut tx, ctx, &proof, "team.delete", facts(&team)).await?;
     tx.commit().await?;
     Ok(())
@@ -191,7 +195,8 @@ pub(super) async fn delete(app: &App, ctx: &Context, id: &TeamId) -> Result<()> 
 /// or is not, changes nothing.
 ///
 /// # Errors
-/// [`IamError::Invalid`] for somebody who is no member of the account, or too many.
+/// [`IamError::Invalid`] for somebody who is no member of the account, or too many;
+/// [`IamError::BeyondOwn`] for a team that may what the caller may not.
 pub(super) async fn change_members(
     app: &App,
     ctx: &Context,
@@ -208,8 +213,12 @@ pub(super) async fn change_members(
         return Err(invalid(format!("name at most {MAX_NAMED} users at a time")));
     }
     let mut tx = app.db.begin().await?;
+    let administrators = Administrators::before(&mut tx, &tenant).await?;
     tx.lock_row("teams", id).await?;
     let (team, proof) = load(&mut tx, ctx, id, Permission::TeamsManage).await?;
+    if change == MemberChange::Add {
+        check_subject(ctx, &mut tx, &Subject::Team(id.clone())).await?;
+    }
     let mut changed = Vec::new();
     for name in names {
         let found = match name.parse::<UserId>() {
@@ -237,6 +246,7 @@ pub(super) async fn change_members(
     if now_in > MAX_MEMBERS {
         return Err(invalid(format!("a team has at most {MAX_MEMBERS} users")));
     }
+    administrators.check_after(&mut tx, &tenant).await?;
     let action = match change {
         MemberChange::Add => "team.add-members",
         MemberChange::Remove => "team.remove-members",

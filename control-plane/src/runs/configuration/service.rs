@@ -117,7 +117,13 @@ pub async fn read(
     let version = store::find(&mut conn, &ctx.tenant(), id)
         .await?
         .ok_or(RunError::NotFound)?;
-    let target = Target::new("configuration-versions", id).in_workspace(&version.workspace_id);
+    let workspace = workspaces::find(&mut conn, &ctx.tenant(), &version.workspace_id)
+        .await?
+        .ok_or(RunError::NotFound)?;
+    let target = Target::new("configuration-versions", id)
+        .in_environment(&workspace.environment_id)
+        .in_project(&workspace.project_id)
+        .in_workspace(&workspace.id);
     authorize(ctx, Permission::ConfigurationVersionsRead, target)?;
     Ok(version)
 }

@@ -14,7 +14,7 @@ use crate::context::{Actor, Context, Origin, Tenant};
 use crate::iam::identity::{self, Asserted, Provider};
 use crate::iam::login::session::{self, Opening};
 use crate::iam::login::site::Site;
-use crate::iam::{Target, find_member};
+use crate::iam::{Target, find_member, granted_actor};
 use crate::tenancy::SealedPlace;
 
 type Result<T> = std::result::Result<T, SsoError>;
@@ -125,7 +125,7 @@ async fn test(
         own = user.is_some_and(|it| it.id == member.id);
     }
     let linked = own && identity::link(&mut tx, provider, &member.id, asserted, now).await?;
-    let actor = member.actor(&provider.account_id);
+    let actor = granted_actor(&mut tx, &tenant, &member).await?;
     let ctx = Context::from_origin(actor, arrival.origin, app.clock.clone());
     identity::complete(&mut tx, &ctx, provider, &member.id, linked).await?;
     tx.commit().await?;

@@ -70,8 +70,8 @@ both_databases! { MIGRATOR;
         let provider = fake.provider(&app, &one, json!({})).await;
         // The user of account two is a member of account one as well.
         let mut tx = app.db.begin().await.unwrap();
-        tx.query("INSERT INTO memberships (account_id, user_id, role, created_at)
-             VALUES ($1, $2, 'reader', $3)")
+        tx.query("INSERT INTO memberships (account_id, user_id, created_at)
+             VALUES ($1, $2, $3)")
             .bind(one.tenant.account()).bind(&two.admin.id).bind(app.clock.now())
             .execute().await.unwrap();
         tx.query("INSERT INTO external_identities (id, account_id, provider_id, subject, user_id,
