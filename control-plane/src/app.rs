@@ -9,6 +9,7 @@ use crate::clock::Clock;
 use crate::costs::PriceBook;
 use crate::iam::SignInCache;
 use crate::outbound::Outbound;
+use crate::policies::Checkups;
 use crate::supervise::Wake;
 use crate::tenancy::Keyring;
 
@@ -124,6 +125,7 @@ pub struct App {
     pub installation: Installation,
     /// Evaluates policies in processes of their own.
     pub policy_worker: policy::worker::Worker,
+    pub checkups: Checkups,
     /// Calls what tenants name.
     pub outbound: Outbound,
     /// What identity providers have said of themselves lately.

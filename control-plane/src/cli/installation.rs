@@ -15,6 +15,7 @@ use crate::config::{BlobKind, Config};
 use crate::costs::{PriceBook, PriceBookError};
 use crate::iam::SignInCache;
 use crate::outbound::{Guard, Outbound};
+use crate::policies::Checkups;
 use crate::schema::MIGRATOR;
 use crate::tenancy::Keyring;
 
@@ -93,6 +94,7 @@ pub(super) async fn open(
         prices,
         installation: installation(config, public_url),
         policy_worker: policy_worker(),
+        checkups: Checkups::default(),
         outbound: outbound(config)?,
         sign_in: SignInCache::default(),
         signals: Signals::default(),

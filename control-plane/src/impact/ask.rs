@@ -9,17 +9,16 @@ use policy::{Circumstances, Outcome};
 use super::chunk::{Row, reason, tags};
 use super::error::ImpactError;
 use super::model::{Compared, Side, Word};
-use super::prepare::{Prepared, Snapshot};
+use super::prepare::Prepared;
 use super::verdict_store::Pair;
 use crate::app::App;
 use crate::context::Tenant;
-use crate::runs::RunError;
-use crate::runs::gates;
+use crate::runs::gates::{self, StoredInput};
 
 type Result<T> = std::result::Result<T, ImpactError>;
 
 /// Inputs that are held for one worker, in bytes; a larger one goes alone.
-const AT_ONCE: usize = 24 << 20;
+const AT_ONCE: u64 = 24 << 20;
 
 /// Which of the two revisions is asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,35 +53,45 @@ pub(super) async fn ask(
             None => return Ok(()),
         },
     };
+    let asked: Vec<(usize, BTreeSet<String>)> = rows
+        .iter()
+        .enumerate()
+        .filter(|(_, row)| row.reason.is_none())
+        .map(|(at, row)| (at, unknown(job, which, row, verdicts)))
+        .filter(|(_, policies)| !policies.is_empty())
+        .collect();
+    let runs: Vec<&RunId> = asked.iter().map(|(at, _)| &rows[*at].run.run_id).collect();
+    let mut inputs = gates::stored_inputs(app, tenant, job.stage, &runs).await?;
     let mut batch: BTreeMap<String, Question> = BTreeMap::new();
     let mut size = 0;
-    for row in rows.iter_mut().filter(|row| row.reason.is_none()) {
-        let policies = unknown(job, which, row, verdicts);
-        if policies.is_empty() {
-            continue;
-        }
-        let input = match document(app, tenant, job, snapshot, row).await {
-            Ok(document) => document,
-            Err(error) => {
-                row.reason = Some(reason(&row.run.run_id, error)?);
-                continue;
-            }
-        };
-        if size > 0 && size + input.len() > AT_ONCE {
+    for (at, policies) in asked {
+        let row = &mut rows[at];
+        let run = &row.run.run_id;
+        let stored = inputs.remove(run);
+        let next = stored.as_ref().map_or(0, StoredInput::size);
+        if size > 0 && size + next > AT_ONCE {
             answer(app, job, which, std::mem::take(&mut batch), verdicts).await?;
             size = 0;
         }
-        size += input.len();
+        let input = match stored {
+            Some(stored) => stored.read().await,
+            None => gates::input_again(app, tenant, run, job.stage).await,
+        };
+        let input = match input {
+            Ok(input) => input.document(snapshot.layout.kind, tags(&snapshot.layout)),
+            Err(error) => {
+                row.reason = Some(reason(run, error)?);
+                continue;
+            }
+        };
+        size += input.len() as u64;
+        let created = row.run.run_created_at;
         let question = Question {
-            name: row.run.run_id.to_string(),
+            name: run.to_string(),
             policies,
             input,
             around: Circumstances {
-                now_ns: row
-                    .run
-                    .run_created_at
-                    .timestamp_nanos_opt()
-                    .unwrap_or_default(),
+                now_ns: created.timestamp_nanos_opt().unwrap_or_default(),
             },
         };
         batch.insert(inputs_of(which, row).clone(), question);
@@ -119,18 +128,6 @@ fn unknown(job: &Prepared, which: Which, row: &Row<'_>, verdicts: &Verdicts) -> 
             (!known && asked.insert(pair)).then(|| policy.name.clone())
         })
         .collect()
-}
-
-async fn document(
-    app: &App,
-    tenant: &Tenant,
-    job: &Prepared,
-    snapshot: &Snapshot,
-    row: &Row<'_>,
-) -> std::result::Result<Vec<u8>, RunError> {
-    let input = gates::input_again(app, tenant, &row.run.run_id, job.stage).await?;
-    let layout = &snapshot.layout;
-    Ok(input.document(layout.kind, tags(layout)))
 }
 
 async fn answer(

@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 
 use super::ask::{Verdicts, Which, ask};
 use super::error::ImpactError;
-use super::model::{Compared, InScope, Side};
+use super::model::{InScope, Side};
 use super::prepare::Prepared;
 use super::verdict_store::{self, Pair};
 use super::write::write;
@@ -46,8 +46,7 @@ pub(super) async fn judge(
     runs: &[InScope],
 ) -> Result<()> {
     let mut rows = rows(app, tenant, job, runs).await?;
-    let digests: BTreeSet<&str> = job.policies.iter().flat_map(sound).collect();
-    let digests: Vec<&str> = digests.into_iter().collect();
+    let digests = job.digests();
     let inputs: BTreeSet<String> = rows
         .iter()
         .filter(|row| row.reason.is_none())
@@ -71,15 +70,6 @@ pub(super) async fn judge(
         row.evaluated = i64::try_from(pairs.len() - before).unwrap_or(0);
     }
     write(app, tenant, job, &rows, &verdicts, &digests, &inputs).await
-}
-
-/// Digests of what can be evaluated.
-fn sound(policy: &Compared) -> impl Iterator<Item = &str> {
-    [&policy.before, &policy.after]
-        .into_iter()
-        .flatten()
-        .filter(|side| side.error.is_none())
-        .map(|side| side.digest.as_str())
 }
 
 /// Every question that a run raises, once.

@@ -51,6 +51,12 @@ pub(super) struct Compared {
     pub(super) after: Option<Side>,
 }
 
+impl Compared {
+    pub(super) fn sides(&self) -> impl Iterator<Item = &Side> {
+        [&self.before, &self.after].into_iter().flatten()
+    }
+}
+
 /// A policy as one revision has it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Side {

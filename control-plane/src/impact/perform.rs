@@ -8,15 +8,18 @@ use policy::worker::WorkerError;
 
 use super::error::ImpactError;
 use super::prepare::{Preparation, prepare};
-use super::{chunk, scope_store, store};
+use super::{chunk, scope_store, store, verdict_store};
 use crate::app::App;
 use crate::context::Tenant;
 use crate::policies;
 
 type Result<T> = std::result::Result<T, ImpactError>;
 
-/// How many runs are judged by one worker, and written together.
-const RUNS: usize = 20;
+/// How many questions about as many runs are put to one worker and written together: so much work is
+/// lost at the most when the process dies.
+const QUESTIONS: usize = 600;
+/// Runs that are judged together, whatever is known of them.
+const RUNS: std::ops::RangeInclusive<usize> = 20..=200;
 /// How many workers one analysis has at a time.
 const WORKERS: usize = 2;
 
@@ -61,14 +64,22 @@ async fn work(app: &App, tenant: &Tenant, id: &ImpactAnalysisId) -> Result<()> {
     };
     let mut conn = app.db.acquire().await?;
     let waiting = scope_store::waiting(&mut conn, tenant, id).await?;
+    let unheard = verdict_store::unheard(&mut conn, tenant, &job.digests()).await?;
     drop(conn);
     let job = &*job;
-    stream::iter(waiting.chunks(RUNS).map(Ok))
+    stream::iter(waiting.chunks(together(waiting.len(), unheard)).map(Ok))
         .try_for_each_concurrent(WORKERS, |runs| {
             Box::pin(chunk::judge(app, tenant, job, runs))
         })
         .await?;
     end(app, tenant, id, AnalysisStatus::Finished, None).await
+}
+
+/// How many of so many runs are judged together, when so many policies were never asked: even parts.
+fn together(runs: usize, unheard: usize) -> usize {
+    let most = (QUESTIONS / unheard.max(1)).clamp(*RUNS.start(), *RUNS.end());
+    let parts = runs.div_ceil(most).next_multiple_of(WORKERS);
+    runs.div_ceil(parts.max(1)).max(*RUNS.start())
 }
 
 async fn fail(app: &App, tenant: &Tenant, id: &ImpactAnalysisId, reason: &str) -> Result<()> {
@@ -87,4 +98,18 @@ async fn end(
     tx.commit().await?;
     tracing::info!(analysis = %id, %status, error, "an impact analysis has ended");
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::together;
+
+    #[test]
+    fn what_is_little_work_is_done_in_few_even_parts() {
+        assert_eq!(together(300, 1), 150);
+        assert_eq!(together(300, 31), 20);
+        assert_eq!(together(3, 1), 20);
+        assert_eq!(together(0, 0), 20);
+        assert_eq!(together(10_100, 1), 195);
+    }
 }

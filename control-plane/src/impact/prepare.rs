@@ -1,11 +1,11 @@
 //! What an analysis needs before its first run: both revisions compiled, and which runs it is about.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::TimeDelta;
 use domain::ids::PolicyRevisionId;
 use domain::policy::{AnalysisStatus, PolicyStage};
-use policy::worker::{Checked, Worker, WorkerError};
+use policy::worker::{Checked, WorkerError};
 use policy::{GroupSource, Problem};
 
 use super::error::ImpactError;
@@ -30,6 +30,16 @@ pub(super) struct Prepared {
     pub(super) policies: Vec<Compared>,
     pub(super) before: Option<Snapshot>,
     pub(super) after: Snapshot,
+}
+
+impl Prepared {
+    /// Digests of what can be evaluated, of either revision.
+    pub(super) fn digests(&self) -> Vec<&str> {
+        let sides = self.policies.iter().flat_map(Compared::sides);
+        let sound = sides.filter(|side| side.error.is_none());
+        let digests: BTreeSet<&str> = sound.map(|side| side.digest.as_str()).collect();
+        digests.into_iter().collect()
+    }
 }
 
 /// A revision's files, and how they are read.
@@ -131,26 +141,18 @@ async fn snapshot(
         Err(PolicyError::NotFound) => return Ok(Err("its files are gone".to_owned())),
         Err(fault) => return Err(fault.into()),
     };
-    let (worker, to_check) = (app.policy_worker.clone(), source.clone());
-    let checked = tokio::task::spawn_blocking(move || check(&worker, to_check))
-        .await
-        .map_err(|_| WorkerError::Refused("its check was cut off".to_owned()))??;
-    Ok(checked.map(|checked| {
-        let layout = revision.layout;
-        (Snapshot { source, layout }, checked)
-    }))
-}
-
-fn check(
-    worker: &Worker,
-    source: GroupSource,
-) -> std::result::Result<std::result::Result<Vec<Checked>, String>, WorkerError> {
-    match worker.check(source) {
-        Ok(Ok(checkup)) => Ok(Ok(checkup.policies)),
-        Ok(Err(problem)) => Ok(Err(problem.to_string())),
-        Err(WorkerError::Deaths(reason) | WorkerError::Refused(reason)) => Ok(Err(reason)),
-        Err(error @ (WorkerError::Start(_) | WorkerError::Answer(_))) => Err(error),
-    }
+    let checkup = match policies::checkup(app, &source).await {
+        Ok(checkup) => checkup,
+        Err(WorkerError::Deaths(reason) | WorkerError::Refused(reason)) => return Ok(Err(reason)),
+        Err(error @ (WorkerError::Start(_) | WorkerError::Answer(_))) => return Err(error.into()),
+    };
+    Ok(match checkup {
+        Ok(checkup) => {
+            let layout = revision.layout;
+            Ok((Snapshot { source, layout }, checkup.policies))
+        }
+        Err(problem) => Err(problem.to_string()),
+    })
 }
 
 /// Puts the policies of two revisions side by side, by name. Disabled ones are as if they weren't

@@ -1,4 +1,5 @@
-//! Rows of the matrix.
+//! Rows of the matrix. Only fields that say something are rows: most policies pass most runs, before
+//! and after, and one such field for each run and policy is most of what an analysis would write.
 
 use std::collections::BTreeSet;
 
@@ -30,6 +31,17 @@ pub(super) struct NewField<'a> {
     pub(super) after_error: Option<String>,
 }
 
+impl NewField<'_> {
+    /// Whether there is nothing to say: it passes as it passed.
+    fn is_quiet(&self) -> bool {
+        let passed = |result: &str, error: &Option<String>| result == "passed" && error.is_none();
+        self.change == Change::Unchanged
+            && passed(self.before, &self.before_error)
+            && passed(self.after, &self.after_error)
+    }
+}
+
+/// Writes a run's fields, but for the quiet ones.
 pub(super) async fn insert(
     conn: &mut Conn,
     tenant: &Tenant,
@@ -37,6 +49,7 @@ pub(super) async fn insert(
     run: &RunId,
     fields: &[NewField<'_>],
 ) -> Result<()> {
+    let fields: Vec<&NewField<'_>> = fields.iter().filter(|field| !field.is_quiet()).collect();
     for part in fields.chunks(AT_ONCE) {
         let mut statement = conn.build(
             "INSERT INTO impact_results (analysis_id, run_id, policy, account_id, position, change,
@@ -100,16 +113,23 @@ fn filtered<'c>(
 ) -> db::Builder<'c> {
     let mut statement = statement
         .push(
-            " FROM impact_results f JOIN impact_runs r
-                ON r.analysis_id = f.analysis_id AND r.run_id = f.run_id
-             WHERE f.account_id = ",
+            " FROM impact_runs r JOIN impact_policies p ON p.analysis_id = r.analysis_id
+                LEFT JOIN impact_results f ON f.analysis_id = r.analysis_id
+                    AND f.run_id = r.run_id AND f.policy = p.name
+             WHERE r.status = 'judged' AND r.account_id = ",
         )
         .bind(tenant.account())
-        .push(" AND f.analysis_id = ")
+        .push(" AND r.analysis_id = ")
         .bind(id)
-        .push_in(" AND f.change IN (", filter.changes.iter().copied())
-        .push_in(" AND f.policy IN (", &filter.policies)
-        .push_in(" AND f.after_result IN (", &filter.results);
+        .push_in(
+            " AND COALESCE(f.change, 'unchanged') IN (",
+            filter.changes.iter().copied(),
+        )
+        .push_in(" AND p.name IN (", &filter.policies)
+        .push_in(
+            " AND COALESCE(f.after_result, 'passed') IN (",
+            &filter.results,
+        );
     if !filter.environments.is_empty() {
         statement = statement
             .push_in(" AND (r.environment_id IN (", &filter.environments)
@@ -132,12 +152,15 @@ pub(super) async fn list(
         .finish()
         .fetch_scalar()
         .await?;
-    let select = "SELECT f.run_id, r.environment_id, r.environment_name, r.workspace_id,
-        r.workspace_name, f.policy, f.change, f.before_result, f.after_result, f.before_error,
-        f.after_error, r.before_input, r.after_input";
+    let select = "SELECT r.run_id, r.environment_id, r.environment_name, r.workspace_id,
+        r.workspace_name, p.name AS policy, COALESCE(f.change, 'unchanged') AS change,
+        COALESCE(f.before_result, 'passed') AS before_result,
+        COALESCE(f.after_result, 'passed') AS after_result, f.before_error, f.after_error,
+        r.before_input, r.after_input";
     let rows: Vec<Row> = filtered(conn.build(select), tenant, id, filter)
         .push(
-            " ORDER BY f.position, r.environment_name, r.workspace_name, f.run_id, f.policy LIMIT ",
+            " ORDER BY COALESCE(f.position, 3), r.environment_name, r.workspace_name, r.run_id,
+                p.name LIMIT ",
         )
         .bind(page.limit())
         .push(" OFFSET ")

@@ -15,6 +15,9 @@ type Result<T> = std::result::Result<T, db::Error>;
 const SELECT: &str = "SELECT run_id, environment_id, environment_name, workspace_id,
     workspace_name, run_created_at, status, reason FROM impact_runs ";
 
+/// Rows of one statement.
+const AT_ONCE: usize = 100;
+
 #[derive(sqlx::FromRow)]
 struct Row {
     run_id: RunId,
@@ -49,24 +52,37 @@ pub(super) async fn insert(
     id: &ImpactAnalysisId,
     runs: &[PlannedRun],
 ) -> Result<()> {
-    for run in runs {
-        conn.query(
+    for part in runs.chunks(AT_ONCE) {
+        let mut statement = conn.build(
             "INSERT INTO impact_runs (analysis_id, run_id, account_id, environment_id,
                 environment_name, workspace_id, workspace_name, run_created_at, status, evaluated,
-                known, newly_failing, newly_passing, changed)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 'waiting', 0, 0, 0, 0, 0)
-             ON CONFLICT DO NOTHING",
-        )
-        .bind(id)
-        .bind(&run.id)
-        .bind(tenant.account())
-        .bind(&run.environment_id)
-        .bind(&run.environment_name)
-        .bind(&run.workspace_id)
-        .bind(&run.workspace_name)
-        .bind(run.created_at)
-        .execute()
-        .await?;
+                known, newly_failing, newly_passing, changed) VALUES ",
+        );
+        for (at, run) in part.iter().enumerate() {
+            statement = statement
+                .push(if at == 0 { "(" } else { ", (" })
+                .bind(id)
+                .push(", ")
+                .bind(&run.id)
+                .push(", ")
+                .bind(tenant.account())
+                .push(", ")
+                .bind(&run.environment_id)
+                .push(", ")
+                .bind(&run.environment_name)
+                .push(", ")
+                .bind(&run.workspace_id)
+                .push(", ")
+                .bind(&run.workspace_name)
+                .push(", ")
+                .bind(run.created_at)
+                .push(", 'waiting', 0, 0, 0, 0, 0)");
+        }
+        statement
+            .push(" ON CONFLICT DO NOTHING")
+            .finish()
+            .execute()
+            .await?;
     }
     Ok(())
 }

@@ -12,6 +12,9 @@ use crate::context::Tenant;
 
 type Result<T> = std::result::Result<T, db::Error>;
 
+/// Rows of one statement.
+const AT_ONCE: usize = 100;
+
 /// Digest of a policy, digest of an input.
 pub(super) type Pair = (String, String);
 
@@ -32,7 +35,8 @@ fn outcome(word: &str) -> Outcome {
     }
 }
 
-/// The outcomes that are known of these policies and inputs.
+/// The outcomes that are known of these policies and inputs. What policies say of all of them, or
+/// of none, is what is asked for as a rule: then only what doesn't pass is fetched.
 pub(super) async fn outcomes(
     conn: &mut Conn,
     tenant: &Tenant,
@@ -42,20 +46,62 @@ pub(super) async fn outcomes(
     if policies.is_empty() || inputs.is_empty() {
         return Ok(HashMap::new());
     }
-    let rows: Vec<(String, String, String)> = conn
-        .build(
-            "SELECT policy_digest, input_digest, outcome FROM policy_verdicts WHERE account_id = ",
-        )
+    let counts: Vec<(String, i64)> = conn
+        .build("SELECT policy_digest, COUNT(*) FROM policy_verdicts WHERE account_id = ")
         .bind(tenant.account())
         .push_in(" AND policy_digest IN (", policies.iter().copied())
         .push_in(" AND input_digest IN (", inputs.iter().copied())
+        .push(" GROUP BY policy_digest")
         .finish()
         .fetch_all()
         .await?;
-    Ok(rows
-        .into_iter()
-        .map(|(policy, input, found)| ((policy, input), outcome(&found)))
-        .collect())
+    let whole = |count: i64| usize::try_from(count).is_ok_and(|count| count == inputs.len());
+    let (whole, partly): (Vec<_>, Vec<_>) = counts.iter().partition(|(_, count)| whole(*count));
+    let mut known = HashMap::new();
+    for (policy, _) in &whole {
+        for input in inputs {
+            known.insert((policy.clone(), (*input).to_owned()), Outcome::Passed);
+        }
+    }
+    let whole: Vec<&str> = whole.iter().map(|(policy, _)| policy.as_str()).collect();
+    let partly: Vec<&str> = partly.iter().map(|(policy, _)| policy.as_str()).collect();
+    for (policies, condition) in [(whole, " AND outcome <> 'passed'"), (partly, "")] {
+        if policies.is_empty() {
+            continue;
+        }
+        let rows: Vec<(String, String, String)> = conn
+            .build(
+                "SELECT policy_digest, input_digest, outcome FROM policy_verdicts
+                 WHERE account_id = ",
+            )
+            .bind(tenant.account())
+            .push_in(" AND policy_digest IN (", policies)
+            .push_in(" AND input_digest IN (", inputs.iter().copied())
+            .push(condition)
+            .finish()
+            .fetch_all()
+            .await?;
+        known.extend(
+            rows.into_iter()
+                .map(|(policy, input, found)| ((policy, input), outcome(&found))),
+        );
+    }
+    Ok(known)
+}
+
+/// How many of these policies were never asked about anything.
+pub(super) async fn unheard(conn: &mut Conn, tenant: &Tenant, policies: &[&str]) -> Result<usize> {
+    if policies.is_empty() {
+        return Ok(0);
+    }
+    let heard: Vec<(String,)> = conn
+        .build("SELECT DISTINCT policy_digest FROM policy_verdicts WHERE account_id = ")
+        .bind(tenant.account())
+        .push_in(" AND policy_digest IN (", policies.iter().copied())
+        .finish()
+        .fetch_all()
+        .await?;
+    Ok(policies.len().saturating_sub(heard.len()))
 }
 
 #[derive(sqlx::FromRow)]
@@ -102,31 +148,47 @@ pub(super) async fn words(
     Ok(rows.into_iter().map(read).collect())
 }
 
-/// Keeps a verdict; one that is there already stays: it says the same.
+/// Keeps verdicts; one that is there already stays: it says the same.
 pub(super) async fn insert(
     conn: &mut Conn,
     tenant: &Tenant,
-    (policy, input): &Pair,
-    run: &RunId,
-    word_said: &Word,
+    fresh: &HashMap<Pair, (RunId, Word)>,
     now: Timestamp,
 ) -> Result<()> {
-    conn.query(
-        "INSERT INTO policy_verdicts (account_id, policy_digest, input_digest, run_id, outcome,
-            messages, omitted, error, used_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT DO NOTHING",
-    )
-    .bind(tenant.account())
-    .bind(policy)
-    .bind(input)
-    .bind(run)
-    .bind(word(word_said.outcome))
-    .bind(Json(&word_said.messages))
-    .bind(word_said.omitted)
-    .bind(&word_said.error)
-    .bind(now)
-    .execute()
-    .await?;
+    let fresh: Vec<_> = fresh.iter().collect();
+    for part in fresh.chunks(AT_ONCE) {
+        let mut statement = conn.build(
+            "INSERT INTO policy_verdicts (account_id, policy_digest, input_digest, run_id, outcome,
+                messages, omitted, error, used_at) VALUES ",
+        );
+        for (at, ((policy, input), (run, said))) in part.iter().enumerate() {
+            statement = statement
+                .push(if at == 0 { "(" } else { ", (" })
+                .bind(tenant.account())
+                .push(", ")
+                .bind(policy)
+                .push(", ")
+                .bind(input)
+                .push(", ")
+                .bind(run)
+                .push(", ")
+                .bind(word(said.outcome))
+                .push(", ")
+                .bind(Json(&said.messages))
+                .push(", ")
+                .bind(said.omitted)
+                .push(", ")
+                .bind(&said.error)
+                .push(", ")
+                .bind(now)
+                .push(")");
+        }
+        statement
+            .push(" ON CONFLICT DO NOTHING")
+            .finish()
+            .execute()
+            .await?;
+    }
     Ok(())
 }
 

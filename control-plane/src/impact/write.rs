@@ -52,9 +52,7 @@ pub(super) async fn write(
 ) -> Result<()> {
     let now = app.clock.now();
     let mut tx = app.db.begin().await?;
-    for (pair, (run, word)) in &verdicts.fresh {
-        verdict_store::insert(&mut tx, tenant, pair, run, word, now).await?;
-    }
+    verdict_store::insert(&mut tx, tenant, &verdicts.fresh, now).await?;
     let day_ago = now - chrono::TimeDelta::days(1);
     verdict_store::touch(&mut tx, tenant, digests, inputs, now, day_ago).await?;
     for row in rows {

@@ -21,7 +21,7 @@ mod tests;
 
 pub use error::ObjectError;
 pub(crate) use kind::blob_kind;
-pub use object::{Object, open};
+pub use object::{Object, open, open_all};
 pub use put::{Stored, describe, own, put, release};
 pub use store::{Owned, all_owned};
 pub use sweep::{Swept, remove_unfinished, sweep};

@@ -1,12 +1,15 @@
 //! Reading an object, or any part of it.
 
+use std::collections::HashMap;
 use std::io;
+use std::sync::Arc;
 
 use blob::{BlobContext, BlobReader};
 use bytes::Bytes;
 use domain::Secret;
 use domain::ids::BlobId;
 use futures::{Stream, TryStreamExt};
+use vault::DataKey;
 
 use super::error::ObjectError;
 use super::kind::blob_kind;
@@ -33,18 +36,62 @@ pub async fn open(app: &App, tenant: &Tenant, id: &BlobId) -> Result<Object, Obj
     let row = store::find(&mut conn, tenant, id)
         .await?
         .ok_or(ObjectError::NotFound)?;
+    let key = key_of(app, &mut conn, tenant, &row).await?;
+    drop(conn);
+    open_row(app, tenant, id, row, &key).await
+}
+
+/// Opens those of these objects that can be opened; why another can't, [`open`] tells.
+///
+/// # Errors
+/// The database's own, or a key that is unknown.
+pub async fn open_all(
+    app: &App,
+    tenant: &Tenant,
+    ids: &[&BlobId],
+) -> Result<HashMap<BlobId, Object>, ObjectError> {
+    let mut conn = app.db.acquire().await?;
+    let mut found = Vec::with_capacity(ids.len());
+    for (id, row) in store::find_all(&mut conn, tenant, ids).await? {
+        let key = key_of(app, &mut conn, tenant, &row).await?;
+        found.push((id, row, key));
+    }
+    drop(conn);
+    let mut opened = HashMap::with_capacity(found.len());
+    for (id, row, key) in found {
+        if let Ok(object) = open_row(app, tenant, &id, row, &key).await {
+            opened.insert(id, object);
+        }
+    }
+    Ok(opened)
+}
+
+async fn key_of(
+    app: &App,
+    conn: &mut db::Conn,
+    tenant: &Tenant,
+    row: &store::Row,
+) -> Result<Arc<DataKey>, ObjectError> {
     let key = row
         .key_id
         .parse()
         .map_err(|_| Fault::Unreadable { what: "a key's id" })?;
-    let key = app.keys.opening_key(&mut conn, tenant, key).await?;
-    drop(conn);
+    Ok(app.keys.opening_key(conn, tenant, key).await?)
+}
+
+async fn open_row(
+    app: &App,
+    tenant: &Tenant,
+    id: &BlobId,
+    row: store::Row,
+    key: &DataKey,
+) -> Result<Object, ObjectError> {
     let blob = BlobContext {
         account: tenant.account().clone(),
         kind: blob_kind(&row.kind)?,
         id: id.clone(),
     };
-    let reader = app.blobs.open(&key, &blob).await?;
+    let reader = app.blobs.open(key, &blob).await?;
     Ok(Object {
         reader,
         sha256: row.sha256,

@@ -113,6 +113,32 @@ pub(super) async fn find(conn: &mut Conn, tenant: &Tenant, id: &BlobId) -> Resul
     .await
 }
 
+/// Those of these objects that are whole.
+pub(super) async fn find_all(
+    conn: &mut Conn,
+    tenant: &Tenant,
+    ids: &[&BlobId],
+) -> Result<Vec<(BlobId, Row)>> {
+    #[derive(sqlx::FromRow)]
+    struct Named {
+        id: BlobId,
+        #[sqlx(flatten)]
+        row: Row,
+    }
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    let rows: Vec<Named> = conn
+        .build("SELECT id, kind, key_id, size, sha256, md5 FROM blobs WHERE account_id = ")
+        .bind(tenant.account())
+        .push(" AND complete AND NOT doomed")
+        .push_in(" AND id IN (", ids.iter().copied())
+        .finish()
+        .fetch_all()
+        .await?;
+    Ok(rows.into_iter().map(|it| (it.id, it.row)).collect())
+}
+
 /// An object that some row refers to.
 #[derive(Debug, Clone, sqlx::FromRow)]
 pub struct Owned {

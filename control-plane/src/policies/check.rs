@@ -8,9 +8,10 @@ use domain::permission::Permission;
 use domain::policy::RevisionStatus as Status;
 use policy::suite::{TestUnit, UnitReport, units};
 use policy::worker::{Checkup, Worker, WorkerError};
-use policy::{Circumstances, GroupSource, Problem, tree};
+use policy::{Circumstances, Dialect, GroupSource, Problem, tree};
 use serde_json::json;
 
+use super::checkup::checkup;
 use super::error::PolicyError;
 use super::group_service::target;
 use super::model::{Counts, Findings, Revision};
@@ -83,7 +84,9 @@ async fn check_one(app: &App, revision: &Revision) -> Result<(), PolicyError> {
                 now_ns: app.clock.now().timestamp_nanos_opt().unwrap_or_default(),
             };
             let wanted = revision.layout.kind;
-            let work = move || examine(&worker, source, units, around, wanted);
+            let dialect = source.dialect;
+            let checkup = checkup(app, &source).await;
+            let work = move || examine(&worker, checkup, dialect, units, around, wanted);
             match tokio::task::spawn_blocking(work).await {
                 Ok(Ok(outcome)) => outcome,
                 // Without a worker nothing is known about the policies: try again.
@@ -132,16 +135,16 @@ async fn files(
     Ok((source, tests))
 }
 
-/// Asks the worker. Blocks.
+/// Judges the checkup, and asks the worker for the tests. Blocks.
 fn examine(
     worker: &Worker,
-    source: GroupSource,
+    checkup: Result<Result<Checkup, Problem>, WorkerError>,
+    dialect: Dialect,
     tests: Units,
     around: Circumstances,
     wanted: policy::GroupKind,
 ) -> Result<Outcome, WorkerError> {
-    let dialect = source.dialect;
-    let mut checkup = match worker.check(source) {
+    let mut checkup = match checkup {
         Ok(Ok(checkup)) => checkup,
         Ok(Err(problem)) => return Ok(Outcome::errored(problem.to_string())),
         Err(WorkerError::Deaths(reason) | WorkerError::Refused(reason)) => {

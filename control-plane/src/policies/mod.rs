@@ -10,6 +10,7 @@ pub mod api;
 mod binding_store;
 mod bindings;
 mod check;
+mod checkup;
 mod contents;
 mod document_refresh;
 mod document_source;
@@ -33,6 +34,7 @@ pub(crate) mod tests;
 
 pub use bindings::Links;
 pub use check::check_waiting;
+pub use checkup::{Checkups, checkup};
 pub use document_refresh::refresh_due;
 pub use error::PolicyError;
 pub use group_service::{GroupChange, create, delete, find, git_token, list, load, read, update};

@@ -19,6 +19,7 @@ use crate::clock::{Clock, Timestamp};
 use crate::costs::PriceBook;
 use crate::iam::SignInCache;
 use crate::outbound::{Guard, Outbound};
+use crate::policies::Checkups;
 use crate::tenancy::Keyring;
 
 /// An [`App`] with its router, blobs in a temporary directory, and keys of its own.
@@ -162,6 +163,7 @@ fn assemble(db: Db, clock: Clock, blobs: BlobStore) -> App {
             least_audit_days: 90,
         },
         policy_worker: policy::worker::Worker::new(server_program()),
+        checkups: Checkups::default(),
         outbound: Outbound::new(Guard::default(), None).unwrap(),
         sign_in: SignInCache::default(),
         signals: Signals::default(),

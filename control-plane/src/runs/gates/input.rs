@@ -5,7 +5,6 @@
 //! kept as text, because it is only ever handed on to the policy worker.
 
 use domain::Secret;
-use domain::ids::BlobId;
 use domain::policy::PolicyStage;
 use policy::GroupKind;
 use policy::input::{CostEstimate, Run as Facts, Sanitiser, Tags};
@@ -15,7 +14,7 @@ use sha2::{Digest, Sha256};
 use super::{facts, input_store};
 use crate::app::App;
 use crate::context::Tenant;
-use crate::objects;
+use crate::objects::{self, Object};
 use crate::problem::Fault;
 use crate::runs::error::RunError;
 use crate::runs::model::Run;
@@ -84,21 +83,51 @@ pub async fn of_run(
     drop(conn);
     if let Some(row) = known {
         let plan = match &row.plan_blob_id {
-            Some(blob) => Some(read(app, tenant, blob).await?),
+            Some(blob) => Some(objects::open(app, tenant, blob).await?),
             None => None,
         };
-        return Ok(PolicyInput {
-            digest: row.digest,
-            facts: row.facts,
-            plan,
-        });
+        return StoredInput::of(row, plan).read().await;
     }
     make(app, tenant, run, stage, cost).await
 }
 
-async fn read(app: &App, tenant: &Tenant, blob: &BlobId) -> Result<Secret<Vec<u8>>, RunError> {
-    let object = objects::open(app, tenant, blob).await?;
-    Ok(object.read_all(MAX_KEPT).await?)
+/// An input that was made before, its plan not read yet.
+#[derive(Debug)]
+pub struct StoredInput {
+    digest: String,
+    facts: Facts,
+    plan: Option<Object>,
+}
+
+impl StoredInput {
+    pub(super) fn of(row: input_store::InputRow, plan: Option<Object>) -> Self {
+        Self {
+            digest: row.digest,
+            facts: row.facts,
+            plan,
+        }
+    }
+
+    /// Bytes of its plan.
+    pub fn size(&self) -> u64 {
+        self.plan.as_ref().map_or(0, Object::size)
+    }
+
+    /// All of it, held in memory.
+    ///
+    /// # Errors
+    /// A fault.
+    pub async fn read(self) -> Result<PolicyInput, RunError> {
+        let plan = match &self.plan {
+            Some(object) => Some(object.read_all(MAX_KEPT).await?),
+            None => None,
+        };
+        Ok(PolicyInput {
+            digest: self.digest,
+            facts: self.facts,
+            plan,
+        })
+    }
 }
 
 async fn make(

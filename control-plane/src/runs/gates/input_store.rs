@@ -84,3 +84,34 @@ pub(super) async fn digests(
         .await?;
     Ok(rows.into_iter().collect())
 }
+
+/// What there is of these runs.
+pub(super) async fn find_all(
+    conn: &mut Conn,
+    tenant: &Tenant,
+    stage: PolicyStage,
+    runs: &[&RunId],
+) -> Result<Vec<(RunId, InputRow)>, db::Error> {
+    #[derive(sqlx::FromRow)]
+    struct OfRun {
+        run_id: RunId,
+        #[sqlx(flatten)]
+        input: InputRow,
+    }
+    if runs.is_empty() {
+        return Ok(Vec::new());
+    }
+    let rows: Vec<OfRun> = conn
+        .build("SELECT run_id, plan_blob_id, facts, digest FROM policy_inputs WHERE account_id = ")
+        .bind(tenant.account())
+        .push(" AND stage = ")
+        .bind(stage)
+        .push_in(" AND run_id IN (", runs.iter().copied())
+        .finish()
+        .fetch_all()
+        .await?;
+    Ok(rows
+        .into_iter()
+        .map(|row| (row.run_id, row.input))
+        .collect())
+}

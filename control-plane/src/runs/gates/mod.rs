@@ -29,10 +29,10 @@ mod store;
 #[cfg(test)]
 mod tests;
 
-pub use again::{input_again, input_digests};
+pub use again::{input_again, input_digests, stored_inputs};
 pub use api::routes;
 pub(super) use decide::after_plan;
-pub use input::{PolicyInput, of_run as input_of_run};
+pub use input::{PolicyInput, StoredInput, of_run as input_of_run};
 pub use keeper::GateKeeper;
 pub use model::{PolicyCheck, PolicyResult, policy_check_id, task_stage_id};
 pub(super) use output::log_preface;
