@@ -16,6 +16,7 @@ use crate::iam;
 use crate::problem::Fault;
 use crate::runs::jobs::{self, Owner, Taken, TakenFetch, TakenRun};
 use crate::runs::{self, RunError, configuration};
+use crate::variables::EffectiveVariable;
 use crate::workspaces::GitSource;
 use crate::{fetches, runners, state, tenancy, variables, workspaces};
 
@@ -252,27 +253,24 @@ fn api_host(app: &App) -> String {
         .map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
 }
 
-/// In rising precedence: the workspace's, then those given for the run.
+/// In rising precedence: what the workspace has or inherits, those given for the run, and what is
+/// final.
 async fn variables_of(
     app: &App,
     tx: &mut db::Tx,
     caller: &Caller,
     taken: &TakenRun,
 ) -> Result<Vec<Variable>> {
-    let workspace = variables::effective(app, tx, &caller.tenant, &taken.workspace.id)
+    let (tenant, workspace) = (&caller.tenant, &taken.workspace);
+    let (environment, id) = (&workspace.environment_id, &workspace.id);
+    let effective = variables::effective(app, tx, tenant, environment, id)
         .await
         .map_err(|_| Fault::Unreadable {
             what: "the workspace's variables",
         })?;
-    let own = workspace.into_iter().map(|it| Variable {
-        environment: it.category == VariableCategory::Environment,
-        key: it.key,
-        value: it.value.expose().clone(),
-        hcl: it.hcl,
-        sensitive: it.sensitive,
-        origin: "workspace".to_owned(),
-    });
-    let given = runs::variables_of(app, tx, &caller.tenant, &taken.run.id).await?;
+    let (last_words, inherited): (Vec<_>, Vec<_>) =
+        effective.into_iter().partition(|it| it.is_final);
+    let given = runs::variables_of(app, tx, tenant, &taken.run.id).await?;
     let given = given.into_iter().map(|it| Variable {
         environment: false,
         key: it.key,
@@ -281,7 +279,23 @@ async fn variables_of(
         sensitive: false,
         origin: "run".to_owned(),
     });
-    Ok(own.chain(given).collect())
+    Ok(inherited
+        .into_iter()
+        .map(on_the_wire)
+        .chain(given)
+        .chain(last_words.into_iter().map(on_the_wire))
+        .collect())
+}
+
+fn on_the_wire(variable: EffectiveVariable) -> Variable {
+    Variable {
+        environment: variable.category == VariableCategory::Environment,
+        key: variable.key,
+        value: variable.value.expose().clone(),
+        hcl: variable.hcl,
+        sensitive: variable.sensitive,
+        origin: variable.origin.to_owned(),
+    }
 }
 
 /// A new token for a job that is still the runner's.

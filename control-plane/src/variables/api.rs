@@ -1,4 +1,4 @@
-//! Routes of variables: below their workspace, and in the older form that names it in the query.
+//! Routes of variables: below their owner, and in the older form that names the workspace in the query.
 
 use std::sync::Arc;
 
@@ -8,10 +8,12 @@ use http::StatusCode;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::attributes::{VariableAttributes, VariableInput, resource};
+use super::attributes::{
+    EffectiveAttributes, VariableAttributes, VariableInput, effective, resource,
+};
 use super::error::VariableError;
 use super::model::Variable;
-use super::service;
+use super::service::{self, Place};
 use crate::app::App;
 use crate::context::Context;
 use crate::http::body::Body;
@@ -28,7 +30,10 @@ pub fn routes() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(list, create))
         .routes(routes!(read, update, delete))
         .routes(routes!(list_by_name, create_by_relation))
-        .routes(routes!(update_by_id, delete_by_id))
+        .routes(routes!(read_by_id, update_by_id, delete_by_id))
+        .routes(routes!(list_of_environment, create_in_environment))
+        .routes(routes!(list_of_account, create_in_account))
+        .routes(routes!(list_effective))
 }
 
 type One = Document<Resource<VariableAttributes>>;
@@ -76,7 +81,8 @@ async fn create(
     Body(input): Body<VariableInput>,
 ) -> ApiResult<Created<Resource<VariableAttributes>>> {
     let new = input.attributes.into_new()?;
-    let made = service::create(&app, &ctx, &workspace_id(&workspace)?, new).await?;
+    let workspace = workspace_id(&workspace)?;
+    let made = service::create(&app, &ctx, &Place::Workspace(&workspace), new).await?;
     Ok(Created(Document::of(resource(&made))))
 }
 
@@ -89,7 +95,8 @@ async fn read(
     ctx: Context,
     Path((workspace, id)): Path<(String, String)>,
 ) -> ApiResult<One> {
-    let found = service::read(&app, &ctx, &workspace_id(&workspace)?, &variable_id(&id)?).await?;
+    let workspace = workspace_id(&workspace)?;
+    let found = service::read(&app, &ctx, Some(&workspace), &variable_id(&id)?).await?;
     Ok(Document::of(resource(&found)))
 }
 
@@ -157,19 +164,39 @@ async fn create_by_relation(
     ctx: Context,
     Body(input): Body<VariableInput>,
 ) -> ApiResult<Created<Resource<VariableAttributes>>> {
-    let named = input
+    let workspace = input
         .related_id("workspace")
-        .or_else(|| input.related_id("configurable"));
-    let workspace = named
+        .or_else(|| input.related_id("configurable"))
         .map(workspace_id)
-        .transpose()?
-        .ok_or_else(|| VariableError::Invalid {
-            pointer: "/data/relationships/workspace".to_owned(),
-            detail: "name the workspace".to_owned(),
-        })?;
+        .transpose()?;
+    let environment = input.related_id("environment").map(str::to_owned);
+    let place = match (&workspace, &environment) {
+        (Some(workspace), None) => Place::Workspace(workspace),
+        (None, Some(environment)) => Place::Environment(environment),
+        (Some(_), Some(_)) | (None, None) => {
+            return Err(VariableError::Invalid {
+                pointer: "/data/relationships/workspace".to_owned(),
+                detail: "name the workspace, or the environment, but not both".to_owned(),
+            }
+            .into());
+        }
+    };
     let new = input.attributes.into_new()?;
-    let made = service::create(&app, &ctx, &workspace, new).await?;
+    let made = service::create(&app, &ctx, &place, new).await?;
     Ok(Created(Document::of(resource(&made))))
+}
+
+/// Reads a variable, by its id alone.
+#[utoipa::path(get, path = "/vars/{variable_id}", tag = "variables",
+    params(("variable_id" = String, Path)),
+    responses((status = 200, body = Document<Resource<VariableAttributes>>)))]
+async fn read_by_id(
+    State(app): State<Arc<App>>,
+    ctx: Context,
+    Path(id): Path<String>,
+) -> ApiResult<One> {
+    let found = service::read(&app, &ctx, None, &variable_id(&id)?).await?;
+    Ok(Document::of(resource(&found)))
 }
 
 /// Changes a variable, by its id alone.
@@ -197,4 +224,77 @@ async fn delete_by_id(
 ) -> ApiResult<StatusCode> {
     service::delete(&app, &ctx, None, &variable_id(&id)?).await?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+// ── above workspaces ───────────────────────────────────────────────────────────────────────────
+
+/// Lists an environment's variables, which its workspaces inherit, in one page.
+#[utoipa::path(get, path = "/organizations/{organization}/vars", tag = "variables",
+    params(("organization" = String, Path)),
+    responses((status = 200, body = Document<Vec<Resource<VariableAttributes>>>)))]
+async fn list_of_environment(
+    State(app): State<Arc<App>>,
+    ctx: Context,
+    Path(environment): Path<String>,
+) -> ApiResult<Many> {
+    let place = Place::Environment(&environment);
+    Ok(all(&service::list_above(&app, &ctx, &place).await?))
+}
+
+/// Creates a variable of an environment.
+#[utoipa::path(post, path = "/organizations/{organization}/vars", tag = "variables",
+    params(("organization" = String, Path)), request_body = Input<VariableInput>,
+    responses((status = 201, body = Document<Resource<VariableAttributes>>)))]
+async fn create_in_environment(
+    State(app): State<Arc<App>>,
+    ctx: Context,
+    Path(environment): Path<String>,
+    Body(input): Body<VariableInput>,
+) -> ApiResult<Created<Resource<VariableAttributes>>> {
+    let new = input.attributes.into_new()?;
+    let made = service::create(&app, &ctx, &Place::Environment(&environment), new).await?;
+    Ok(Created(Document::of(resource(&made))))
+}
+
+/// Lists the account's variables, which all of its workspaces inherit, in one page.
+#[utoipa::path(get, path = "/account/vars", tag = "variables",
+    responses((status = 200, body = Document<Vec<Resource<VariableAttributes>>>)))]
+async fn list_of_account(State(app): State<Arc<App>>, ctx: Context) -> ApiResult<Many> {
+    Ok(all(&service::list_above(&app, &ctx, &Place::Account).await?))
+}
+
+/// Creates a variable of the account.
+#[utoipa::path(post, path = "/account/vars", tag = "variables",
+    request_body = Input<VariableInput>,
+    responses((status = 201, body = Document<Resource<VariableAttributes>>)))]
+async fn create_in_account(
+    State(app): State<Arc<App>>,
+    ctx: Context,
+    Body(input): Body<VariableInput>,
+) -> ApiResult<Created<Resource<VariableAttributes>>> {
+    let new = input.attributes.into_new()?;
+    let made = service::create(&app, &ctx, &Place::Account, new).await?;
+    Ok(Created(Document::of(resource(&made))))
+}
+
+/// Lists what counts for a workspace, its own and inherited, each key once, with what is overridden;
+/// in one page.
+#[utoipa::path(get, path = "/workspaces/{workspace_id}/effective-vars", tag = "variables",
+    params(("workspace_id" = String, Path)),
+    responses((status = 200, body = Document<Vec<Resource<EffectiveAttributes>>>)))]
+async fn list_effective(
+    State(app): State<Arc<App>>,
+    ctx: Context,
+    Path(workspace): Path<String>,
+) -> ApiResult<Document<Vec<Resource<EffectiveAttributes>>>> {
+    let standing = service::standing(&app, &ctx, &workspace_id(&workspace)?).await?;
+    let total = i64::try_from(standing.len()).unwrap_or(i64::MAX);
+    let page = Page {
+        number: 1,
+        size: total.max(20),
+    };
+    Ok(Document::page(
+        standing.iter().map(effective).collect(),
+        Pagination::new(page, total),
+    ))
 }

@@ -5,8 +5,9 @@ use domain::workspace::VariableCategory;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::effective::Standing;
 use super::error::VariableError;
-use super::model::Variable;
+use super::model::{Owner, Variable};
 use super::service::{NewVariable, VariableChange};
 use crate::clock::Timestamp;
 use crate::http::attributes::{Attributes, Words};
@@ -25,6 +26,9 @@ pub(super) struct VariableAttributes {
     pub category: VariableCategory,
     pub hcl: bool,
     pub sensitive: bool,
+    /// Whether nothing below its owner, and no run, may give the key another value.
+    #[serde(rename = "final")]
+    pub is_final: bool,
     /// Another one after every change.
     pub version_id: String,
     #[serde(serialize_with = "zulu")]
@@ -32,26 +36,76 @@ pub(super) struct VariableAttributes {
     pub created_at: Timestamp,
 }
 
-/// A variable as a JSON:API object.
-pub(super) fn resource(variable: &Variable) -> Resource<VariableAttributes> {
-    let attributes = VariableAttributes {
+fn attributes(variable: &Variable) -> VariableAttributes {
+    VariableAttributes {
         key: variable.key.clone(),
         value: variable.shown_value().map(str::to_owned),
         description: variable.description.clone(),
         category: variable.category,
         hcl: variable.hcl,
         sensitive: variable.sensitive,
+        is_final: variable.is_final,
         version_id: format!("{}.{}", variable.id, variable.version),
         created_at: variable.created_at,
+    }
+}
+
+/// A variable as a JSON:API object.
+pub(super) fn resource(variable: &Variable) -> Resource<VariableAttributes> {
+    let resource = Resource::new("vars", &variable.id, attributes(variable));
+    match &variable.owner {
+        Owner::Workspace(workspace) => resource
+            .to_one("configurable", "workspaces", Some(workspace))
+            .to_one("workspace", "workspaces", Some(workspace))
+            .link(
+                "self",
+                format!("/api/v2/workspaces/{workspace}/vars/{}", variable.id),
+            ),
+        Owner::Environment(environment) => resource
+            .to_one("environment", "environments", Some(environment))
+            .link("self", format!("/api/v2/vars/{}", variable.id)),
+        Owner::Account => resource.link("self", format!("/api/v2/vars/{}", variable.id)),
+    }
+}
+
+/// Attributes of type `effective-vars`.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(super) struct EffectiveAttributes {
+    #[serde(flatten)]
+    pub variable: VariableAttributes,
+    /// Where it comes from: `account`, `environment` or `workspace`.
+    pub origin: String,
+    /// Variables with the same key that don't count, the strongest first.
+    pub overrides: Vec<OverriddenVariable>,
+}
+
+/// A variable that doesn't count.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(super) struct OverriddenVariable {
+    pub id: String,
+    /// `account`, `environment` or `workspace`.
+    pub origin: String,
+}
+
+/// What counts for a workspace, as a JSON:API object.
+pub(super) fn effective(standing: &Standing) -> Resource<EffectiveAttributes> {
+    let variable = &standing.variable;
+    let overridden = standing.overridden.iter().map(|it| OverriddenVariable {
+        id: it.id.to_string(),
+        origin: it.owner.level().to_owned(),
+    });
+    let attributes = EffectiveAttributes {
+        variable: attributes(variable),
+        origin: variable.owner.level().to_owned(),
+        overrides: overridden.collect(),
     };
-    let workspace = &variable.workspace_id;
-    Resource::new("vars", &variable.id, attributes)
-        .to_one("configurable", "workspaces", Some(workspace))
-        .to_one("workspace", "workspaces", Some(workspace))
-        .link(
-            "self",
-            format!("/api/v2/workspaces/{workspace}/vars/{}", variable.id),
-        )
+    Resource::new("effective-vars", &variable.id, attributes).to_one(
+        "variable",
+        "vars",
+        Some(&variable.id),
+    )
 }
 
 /// What a create or update may carry. Absent leaves a thing as it is.
@@ -70,12 +124,15 @@ pub(super) struct VariableInput {
     pub category: Option<String>,
     pub hcl: Option<bool>,
     pub sensitive: Option<bool>,
+    #[serde(rename = "final")]
+    pub is_final: Option<bool>,
 }
 
 impl Attributes for VariableInput {
     const TYPES: &'static [&'static str] = &["vars"];
     const RELATIONS: Words = &[
         ("configurable", &["workspaces"]),
+        ("environment", &["environments", "organizations"]),
         ("workspace", &["workspaces"]),
     ];
 }
@@ -107,6 +164,7 @@ impl VariableInput {
             description: self.description.flatten().unwrap_or_default(),
             hcl: self.hcl.unwrap_or_default(),
             sensitive: self.sensitive.unwrap_or_default(),
+            is_final: self.is_final.unwrap_or_default(),
         })
     }
 
@@ -120,6 +178,7 @@ impl VariableInput {
             description: self.description.map(Option::unwrap_or_default),
             hcl: self.hcl,
             sensitive: self.sensitive,
+            is_final: self.is_final,
         })
     }
 }

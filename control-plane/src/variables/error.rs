@@ -16,7 +16,12 @@ pub enum VariableError {
     KeyTaken,
     #[error("a sensitive variable can only be made visible together with a new value")]
     StaysSensitive,
-    #[error("a workspace has at most {limit} variables; delete some first")]
+    #[error(
+        "the {level} has a final variable with this key, which nothing below it can override; \
+         remove it there, or take the mark `final` from it"
+    )]
+    Final { level: &'static str },
+    #[error("there are at most {limit} variables; delete some first")]
     TooMany { limit: i64 },
     #[error("the variable was changed by someone else meanwhile; read it again and repeat")]
     Changed,
@@ -55,6 +60,7 @@ impl Problem for VariableError {
             Self::Denied(denied) => denied.code(),
             Self::Invalid { .. } => "variables.invalid",
             Self::KeyTaken => "variables.key-taken",
+            Self::Final { .. } => "variables.final-above",
             Self::StaysSensitive => "variables.stays-sensitive",
             Self::TooMany { .. } => "variables.too-many",
             Self::Changed => "variables.changed-meanwhile",
@@ -67,9 +73,11 @@ impl Problem for VariableError {
         match self {
             Self::NotFound => Kind::NotFound,
             Self::Denied(denied) => denied.kind(),
-            Self::Invalid { .. } | Self::KeyTaken | Self::StaysSensitive | Self::TooMany { .. } => {
-                Kind::Invalid
-            }
+            Self::Invalid { .. }
+            | Self::KeyTaken
+            | Self::Final { .. }
+            | Self::StaysSensitive
+            | Self::TooMany { .. } => Kind::Invalid,
             Self::Changed => Kind::Conflict,
             Self::Workspace(error) => error.kind(),
             Self::Fault(fault) => fault.kind(),
@@ -79,7 +87,7 @@ impl Problem for VariableError {
     fn pointer(&self) -> Option<&str> {
         match self {
             Self::Invalid { pointer, .. } => Some(pointer),
-            Self::KeyTaken => Some("/data/attributes/key"),
+            Self::KeyTaken | Self::Final { .. } => Some("/data/attributes/key"),
             Self::StaysSensitive => Some("/data/attributes/sensitive"),
             Self::Workspace(error) => error.pointer(),
             Self::NotFound

@@ -1,7 +1,7 @@
-//! What a variable is, and which keys and values it may have.
+//! What a variable is, to whom it belongs, and which keys and values it may have.
 
 use domain::Secret;
-use domain::ids::{VariableId, WorkspaceId};
+use domain::ids::{EnvironmentId, VariableId, WorkspaceId};
 use domain::workspace::VariableCategory;
 
 use super::error::VariableError;
@@ -12,14 +12,56 @@ const MAX_DESCRIPTION: usize = 512;
 /// Linux passes no longer string to a process (`MAX_ARG_STRLEN`, 128 KiB, less the name).
 const MAX_ENVIRONMENT_VALUE: usize = 120 * 1024;
 const MAX_TERRAFORM_VALUE: usize = 512 * 1024;
-/// How many variables a workspace may have.
+/// How many variables an account, an environment or a workspace may have.
 pub(super) const MAX_VARIABLES: i64 = 1000;
 
-/// A variable of a workspace, its value opened.
+/// To whom a variable belongs. Workspaces inherit what is above them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Owner {
+    Account,
+    Environment(EnvironmentId),
+    Workspace(WorkspaceId),
+}
+
+impl Owner {
+    /// `account`, `environment` or `workspace`.
+    pub fn level(&self) -> &'static str {
+        match self {
+            Self::Account => "account",
+            Self::Environment(_) => "environment",
+            Self::Workspace(_) => "workspace",
+        }
+    }
+
+    /// The higher the rank, the nearer to the run.
+    pub(super) fn rank(&self) -> u8 {
+        match self {
+            Self::Account => 0,
+            Self::Environment(_) => 1,
+            Self::Workspace(_) => 2,
+        }
+    }
+
+    pub fn environment(&self) -> Option<&EnvironmentId> {
+        match self {
+            Self::Environment(id) => Some(id),
+            Self::Account | Self::Workspace(_) => None,
+        }
+    }
+
+    pub fn workspace(&self) -> Option<&WorkspaceId> {
+        match self {
+            Self::Workspace(id) => Some(id),
+            Self::Account | Self::Environment(_) => None,
+        }
+    }
+}
+
+/// A variable, its value opened.
 #[derive(Debug, Clone)]
 pub struct Variable {
     pub id: VariableId,
-    pub workspace_id: WorkspaceId,
+    pub owner: Owner,
     pub category: VariableCategory,
     pub key: String,
     pub value: Secret,
@@ -28,6 +70,8 @@ pub struct Variable {
     pub hcl: bool,
     /// Whether the value is never shown again.
     pub sensitive: bool,
+    /// Whether nothing below its owner, and no run, may give the key another value.
+    pub is_final: bool,
     /// Raised by every change.
     pub version: i64,
     pub created_at: Timestamp,
@@ -43,6 +87,7 @@ pub struct NewVariable {
     pub description: String,
     pub hcl: bool,
     pub sensitive: bool,
+    pub is_final: bool,
 }
 
 /// What an update asks for; `None` leaves a thing as it is.
@@ -54,16 +99,7 @@ pub struct VariableChange {
     pub description: Option<String>,
     pub hcl: Option<bool>,
     pub sensitive: Option<bool>,
-}
-
-/// A variable as a run is to receive it.
-#[derive(Debug, Clone)]
-pub struct EffectiveVariable {
-    pub category: VariableCategory,
-    pub key: String,
-    pub value: Secret,
-    pub hcl: bool,
-    pub sensitive: bool,
+    pub is_final: Option<bool>,
 }
 
 impl Variable {
@@ -82,6 +118,7 @@ impl Variable {
         self.description = change.description.unwrap_or(self.description);
         self.hcl = change.hcl.unwrap_or(self.hcl);
         self.sensitive = change.sensitive.unwrap_or(self.sensitive);
+        self.is_final = change.is_final.unwrap_or(self.is_final);
         self.check()?;
         Ok(self)
     }
@@ -148,13 +185,14 @@ mod unit {
         let now = Timestamp::UNIX_EPOCH;
         Variable {
             id: VariableId::random(),
-            workspace_id: WorkspaceId::random(),
+            owner: Owner::Workspace(WorkspaceId::random()),
             category,
             key: key.to_owned(),
             value: Secret::new("value".to_owned()),
             description: String::new(),
             hcl: false,
             sensitive: false,
+            is_final: false,
             version: 1,
             created_at: now,
             updated_at: now,

@@ -172,7 +172,7 @@ both_databases! { MIGRATOR;
             })).await.expect(201);
         }
         let mut conn = app.db.acquire().await.unwrap();
-        let all = super::effective(&app, &mut conn, &team.tenant, &team.workspace.id)
+        let all = super::effective(&app, &mut conn, &team.tenant, &team.environment.id, &team.workspace.id)
             .await.unwrap();
         let seen: Vec<_> = all.iter()
             .map(|it| (it.category, it.key.as_str(), it.value.expose().as_str()))
@@ -184,6 +184,135 @@ both_databases! { MIGRATOR;
         ]);
         assert!(!format!("{all:?}").contains("value of"));
     }
+
+    async fn workspaces_inherit_and_override_what_is_above_them(db: Db) {
+        let (app, team) = setup(db).await;
+        for (level, keys) in [
+            (Level::Account, &["a", "b", "c"][..]),
+            (Level::Environment, &["b", "c"]),
+            (Level::Workspace, &["c", "d"]),
+        ] {
+            for key in keys {
+                at(&app, &team, level, json!({ "key": key, "value": format!("{level:?}"),
+                    "category": "terraform" })).await.expect(201);
+            }
+        }
+        // The same key for another receiver is another variable.
+        at(&app, &team, Level::Account, json!({ "key": "c", "value": "env", "category": "env" }))
+            .await.expect(201);
+        let shown = effective(&app, &team).await;
+        assert_eq!(shown, [
+            ("env", "c", "env", "account", vec![]),
+            ("terraform", "a", "Account", "account", vec![]),
+            ("terraform", "b", "Environment", "environment", vec!["account"]),
+            ("terraform", "c", "Workspace", "workspace", vec!["environment", "account"]),
+            ("terraform", "d", "Workspace", "workspace", vec![]),
+        ].map(|(category, key, value, origin, overrides)| json!({
+            "category": category, "key": key, "value": value, "origin": origin,
+            "overrides": overrides,
+        })));
+        // A workspace of another environment inherits what is the account's only.
+        environment(&app, &team, "elsewhere").await;
+        let other = app.post("/api/v2/organizations/elsewhere/workspaces").by(&team.admin)
+            .attributes("workspaces", json!({ "name": "other" })).await.expect(201).id();
+        let path = format!("/api/v2/workspaces/{other}/effective-vars");
+        let list = app.get(path).by(&team.admin).await.expect(200);
+        let origins: Vec<Value> = list.data().as_array().unwrap().iter()
+            .map(|it| it["attributes"]["origin"].clone()).collect();
+        assert_eq!(origins, ["account"; 4]);
+    }
+
+    async fn nothing_below_overrides_a_final_variable(db: Db) {
+        let (app, team) = setup(db).await;
+        let early = json!({ "key": "region", "value": "mine", "category": "terraform" });
+        at(&app, &team, Level::Workspace, early).await.expect(201);
+        let last_word = json!({ "key": "region", "value": "eu", "category": "terraform",
+            "final": true });
+        let made = at(&app, &team, Level::Account, last_word.clone()).await.expect(201);
+        assert_eq!(made.attribute("final"), true);
+        let shown = effective(&app, &team).await;
+        assert_eq!(shown[0]["value"], "eu");
+        assert_eq!(shown[0]["overrides"], json!(["workspace"]));
+        let refused = at(&app, &team, Level::Environment, last_word).await.expect(422);
+        assert_eq!(refused.code(), "variables.final-above");
+        assert!(refused.text().contains("the account has a final variable"), "{}", refused.text());
+        // Neither by taking its name.
+        let renamed = json!({ "key": "zone", "value": "x", "category": "terraform" });
+        let id = at(&app, &team, Level::Workspace, renamed).await.expect(201).id();
+        let refused = change(&app, &team, &one(&team, &id), json!({ "key": "region" }))
+            .await.expect(422);
+        assert_eq!(refused.code(), "variables.final-above");
+        let path = format!("/api/v2/vars/{}", made.id());
+        change(&app, &team, &path, json!({ "final": false })).await.expect(200);
+        assert_eq!(effective(&app, &team).await[0]["value"], "mine");
+    }
+
+    async fn an_environment_goes_with_its_variables_and_another_account_sees_none(db: Db) {
+        let (app, team) = setup(db).await;
+        let stranger = app.team().await;
+        let secret = json!({ "key": "a", "value": "b", "category": "env", "sensitive": true });
+        for level in [Level::Account, Level::Environment] {
+            let id = at(&app, &team, level, secret.clone()).await.expect(201).id();
+            let path = format!("/api/v2/vars/{id}");
+            app.get(&path).by(&stranger.admin).await.expect(404);
+            app.delete(&path).by(&stranger.admin).await.expect(404);
+            app.get(&path).by(&team.reader).await.expect(200);
+            app.delete(&path).by(&team.reader).await.expect(403);
+        }
+        assert!(effective(&app, &stranger).await.is_empty());
+        environment(&app, &team, "brief").await;
+        let path = "/api/v2/organizations/brief/vars";
+        app.post(path).by(&team.admin).attributes("vars", secret).await.expect(201);
+        app.delete("/api/v2/organizations/brief").by(&team.admin).await.expect(204);
+        let mut conn = app.db.acquire().await.unwrap();
+        let left: i64 = conn.query("SELECT COUNT(*) FROM variables").fetch_scalar().await.unwrap();
+        assert_eq!(left, 2);
+    }
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Level {
+    Account,
+    Environment,
+    Workspace,
+}
+
+async fn at(app: &TestApp, team: &Team, level: Level, attributes: Value) -> Answer {
+    let path = match level {
+        Level::Account => "/api/v2/account/vars".to_owned(),
+        Level::Environment => format!("/api/v2/organizations/{}/vars", team.environment.name),
+        Level::Workspace => vars(team),
+    };
+    app.post(path)
+        .by(&team.admin)
+        .attributes("vars", attributes)
+        .await
+}
+
+async fn environment(app: &TestApp, team: &Team, name: &str) {
+    app.post("/api/v2/organizations")
+        .by(&team.admin)
+        .attributes(
+            "organizations",
+            json!({ "name": name, "email": "ops@example.com" }),
+        )
+        .await
+        .expect(201);
+}
+
+/// What counts for the team's workspace, by the words that matter here.
+async fn effective(app: &TestApp, team: &Team) -> Vec<Value> {
+    let path = format!("/api/v2/workspaces/{}/effective-vars", team.workspace.id);
+    let list = app.get(path).by(&team.reader).await.expect(200);
+    let brief = |it: &Value| {
+        let attributes = &it["attributes"];
+        let overrides = attributes["overrides"].as_array().unwrap();
+        let overrides: Vec<&Value> = overrides.iter().map(|it| &it["origin"]).collect();
+        json!({ "category": attributes["category"], "key": attributes["key"],
+            "value": attributes["value"], "origin": attributes["origin"],
+            "overrides": overrides })
+    };
+    list.data().as_array().unwrap().iter().map(brief).collect()
 }
 
 async fn setup(db: Db) -> (TestApp, Team) {

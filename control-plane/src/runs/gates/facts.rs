@@ -152,30 +152,31 @@ async fn variable_kinds(
     tenant: &Tenant,
     run: &Run,
 ) -> Result<BTreeMap<String, VariableKind>, RunError> {
-    let own = variables_of(app, conn, tenant, run)
-        .await?
-        .into_iter()
-        .map(|it| {
-            let kind = VariableKind {
-                category: it.category.to_string(),
-                sensitive: it.sensitive,
-            };
-            (it.key, kind)
-        });
-    let given = crate::runs::variables_of(app, conn, tenant, &run.id)
-        .await?
-        .into_iter()
-        .map(|it| {
-            let kind = VariableKind {
-                category: "terraform".to_owned(),
-                sensitive: false,
-            };
-            (it.key, kind)
-        });
-    Ok(own.chain(given).collect())
+    let own = variables_of(app, conn, tenant, run).await?;
+    let given = crate::runs::variables_of(app, conn, tenant, &run.id).await?;
+    let mut kinds = BTreeMap::new();
+    for it in given {
+        let kind = VariableKind {
+            category: "terraform".to_owned(),
+            sensitive: false,
+        };
+        kinds.insert(it.key, kind);
+    }
+    for it in own {
+        let kind = VariableKind {
+            category: it.category.to_string(),
+            sensitive: it.sensitive,
+        };
+        if it.is_final {
+            kinds.insert(it.key, kind);
+        } else {
+            kinds.entry(it.key).or_insert(kind);
+        }
+    }
+    Ok(kinds)
 }
 
-/// The variables that a run gets from its workspace.
+/// The variables that a run gets from its workspace and what is above it.
 ///
 /// # Errors
 /// A fault of the database or a key.
@@ -185,13 +186,16 @@ pub(super) async fn variables_of(
     tenant: &Tenant,
     run: &Run,
 ) -> Result<Vec<EffectiveVariable>, RunError> {
-    Ok(variables::effective(app, conn, tenant, &run.workspace_id)
-        .await
-        .map_err(|error| {
-            tracing::error!(run = %run.id, error = &error as &dyn std::error::Error,
+    let (environment, workspace) = (&run.environment_id, &run.workspace_id);
+    Ok(
+        variables::effective(app, conn, tenant, environment, workspace)
+            .await
+            .map_err(|error| {
+                tracing::error!(run = %run.id, error = &error as &dyn std::error::Error,
                 "variables can't be read for a policy check");
-            Fault::Unreadable {
-                what: "the workspace's variables",
-            }
-        })?)
+                Fault::Unreadable {
+                    what: "the workspace's variables",
+                }
+            })?,
+    )
 }
