@@ -18,6 +18,7 @@ use crate::http;
 use crate::impact::{self, ImpactKeeper};
 use crate::policies;
 use crate::rpc::{Gateway, GatewaySettings};
+use crate::run_identity;
 use crate::serve::{
     CertificateFiles, ConnectionMetrics, Health, Listener, ListenerLimits, LiveCertificate, Probe,
     Scheme, admin_routes, believe_proxies,
@@ -111,6 +112,7 @@ impl Process {
         check_policies(&tasks, app);
         refresh_documents(&tasks, app);
         analyse_impact(&tasks, app);
+        rotate_identity_keys(&tasks, app);
         price_states(&tasks, app);
         keep_audit(&tasks, app);
         let routes = believe_proxies(api, config.server.trusted_proxies.clone());
@@ -190,6 +192,14 @@ fn refresh_documents(tasks: &Tasks, app: &Arc<App>) {
             async move { policies::refresh_due(&app).await }
         },
     );
+}
+
+fn rotate_identity_keys(tasks: &Tasks, app: &Arc<App>) {
+    let app = Arc::clone(app);
+    tasks.reconciler("identity.keys", SWEEP_PERIOD, Wake::new(), move || {
+        let app = Arc::clone(&app);
+        async move { run_identity::rotate_due(&app).await }
+    });
 }
 
 fn analyse_impact(tasks: &Tasks, app: &Arc<App>) {

@@ -3,13 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use domain::ids::RunId;
+use futures::{StreamExt, stream};
 use policy::worker::{Question, WorkerError};
 use policy::{Circumstances, Outcome};
 
 use super::chunk::{Row, reason, tags};
 use super::error::ImpactError;
 use super::model::{Compared, Side, Word};
-use super::prepare::Prepared;
+use super::prepare::{Prepared, Snapshot};
 use super::verdict_store::Pair;
 use crate::app::App;
 use crate::context::Tenant;
@@ -19,6 +20,8 @@ type Result<T> = std::result::Result<T, ImpactError>;
 
 /// Inputs that are held for one worker, in bytes; a larger one goes alone.
 const AT_ONCE: u64 = 24 << 20;
+/// Inputs that are read at the same time.
+const READ_AHEAD: usize = 8;
 
 /// Which of the two revisions is asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,29 +65,72 @@ pub(super) async fn ask(
         .collect();
     let runs: Vec<&RunId> = asked.iter().map(|(at, _)| &rows[*at].run.run_id).collect();
     let mut inputs = gates::stored_inputs(app, tenant, job.stage, &runs).await?;
-    let mut batch: BTreeMap<String, Question> = BTreeMap::new();
-    let mut size = 0;
-    for (at, policies) in asked {
+    let mut asked = asked.into_iter().peekable();
+    while asked.peek().is_some() {
+        let mut part = Vec::new();
+        let mut size = 0;
+        while let Some((at, _)) = asked.peek() {
+            let stored = inputs.get(&rows[*at].run.run_id);
+            let next = stored.map_or(0, StoredInput::size);
+            if size > 0 && size + next > AT_ONCE {
+                break;
+            }
+            size += next;
+            if let Some((at, policies)) = asked.next() {
+                let stored = inputs.remove(&rows[at].run.run_id);
+                part.push((at, policies, stored));
+            }
+        }
+        let batch = questions(app, tenant, job, snapshot, rows, part).await?;
+        let batch = batch
+            .into_iter()
+            .map(|(at, question)| (inputs_of(which, &rows[at]).clone(), question))
+            .collect();
+        answer(app, job, which, batch, verdicts).await?;
+    }
+    Ok(())
+}
+
+/// A run's place among the rows, what it is asked, and its input, if that has been made.
+type Asked = (usize, BTreeSet<String>, Option<StoredInput>);
+
+/// Reads the inputs of a part of the runs. A run whose input can't be had is given its reason.
+async fn questions(
+    app: &App,
+    tenant: &Tenant,
+    job: &Prepared,
+    snapshot: &Snapshot,
+    rows: &mut [Row<'_>],
+    part: Vec<Asked>,
+) -> Result<Vec<(usize, Question)>> {
+    let layout = &snapshot.layout;
+    let read: Vec<_> = stream::iter(part)
+        .map(|(at, policies, stored)| async move {
+            let read = match stored {
+                Some(stored) => Some(stored.read().await),
+                None => None,
+            };
+            (at, policies, read)
+        })
+        .buffered(READ_AHEAD)
+        .collect()
+        .await;
+    let mut batch = Vec::with_capacity(read.len());
+    for (at, policies, input) in read {
         let row = &mut rows[at];
         let run = &row.run.run_id;
-        let stored = inputs.remove(run);
-        let next = stored.as_ref().map_or(0, StoredInput::size);
-        if size > 0 && size + next > AT_ONCE {
-            answer(app, job, which, std::mem::take(&mut batch), verdicts).await?;
-            size = 0;
-        }
-        let input = match stored {
-            Some(stored) => stored.read().await,
+        let input = match input {
+            Some(input) => input,
+            // Made one after the other: nobody knows how large they are.
             None => gates::input_again(app, tenant, run, job.stage).await,
         };
         let input = match input {
-            Ok(input) => input.document(snapshot.layout.kind, tags(&snapshot.layout)),
+            Ok(input) => input.document(layout.kind, tags(layout)),
             Err(error) => {
                 row.reason = Some(reason(run, error)?);
                 continue;
             }
         };
-        size += input.len() as u64;
         let created = row.run.run_created_at;
         let question = Question {
             name: run.to_string(),
@@ -94,9 +140,9 @@ pub(super) async fn ask(
                 now_ns: created.timestamp_nanos_opt().unwrap_or_default(),
             },
         };
-        batch.insert(inputs_of(which, row).clone(), question);
+        batch.push((at, question));
     }
-    answer(app, job, which, batch, verdicts).await
+    Ok(batch)
 }
 
 fn inputs_of<'r>(which: Which, row: &'r Row<'_>) -> &'r String {

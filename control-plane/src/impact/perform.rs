@@ -19,9 +19,9 @@ type Result<T> = std::result::Result<T, ImpactError>;
 /// lost at the most when the process dies.
 const QUESTIONS: usize = 600;
 /// Runs that are judged together, whatever is known of them.
-const RUNS: std::ops::RangeInclusive<usize> = 20..=200;
+const RUNS: std::ops::RangeInclusive<usize> = 20..=100;
 /// How many workers one analysis has at a time.
-const WORKERS: usize = 2;
+const WORKERS: usize = 3;
 
 /// Works on an analysis until it is finished, if it is open.
 ///
@@ -106,10 +106,10 @@ mod tests {
 
     #[test]
     fn what_is_little_work_is_done_in_few_even_parts() {
-        assert_eq!(together(300, 1), 150);
+        assert_eq!(together(300, 1), 100);
         assert_eq!(together(300, 31), 20);
         assert_eq!(together(3, 1), 20);
         assert_eq!(together(0, 0), 20);
-        assert_eq!(together(10_100, 1), 195);
+        assert_eq!(together(10_100, 1), 100);
     }
 }

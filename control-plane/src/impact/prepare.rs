@@ -73,19 +73,24 @@ pub(super) async fn prepare(
     if analysis.status == AnalysisStatus::Pending {
         begin(app, tenant, &mut analysis, &group).await?;
     }
-    let (after, checked_after) = match snapshot(app, tenant, &analysis.revision_id).await? {
+    let base = async {
+        match &analysis.base_revision_id {
+            Some(base) => snapshot(app, tenant, base).await.map(Some),
+            None => Ok(None),
+        }
+    };
+    let (after, before) = tokio::try_join!(snapshot(app, tenant, &analysis.revision_id), base)?;
+    let (after, checked_after) = match after {
         Ok(found) => found,
         Err(reason) => return Ok(Preparation::Hopeless(reason)),
     };
-    let (before, checked_before) = match &analysis.base_revision_id {
+    let (before, checked_before) = match before {
         None => (None, Vec::new()),
-        Some(base) => match snapshot(app, tenant, base).await? {
-            Ok((snapshot, checked)) => (Some(snapshot), checked),
-            Err(reason) => {
-                let reason = format!("the revision in force can't be evaluated: {reason}");
-                return Ok(Preparation::Hopeless(reason));
-            }
-        },
+        Some(Ok((snapshot, checked))) => (Some(snapshot), checked),
+        Some(Err(reason)) => {
+            let reason = format!("the revision in force can't be evaluated: {reason}");
+            return Ok(Preparation::Hopeless(reason));
+        }
     };
     let policies = compare(checked_before, checked_after);
     keep_policies(app, tenant, &analysis, &policies).await?;

@@ -6,14 +6,17 @@ use domain::ids::JobId;
 use domain::job::JobKind;
 use domain::workspace::VariableCategory;
 use protocol::v1::{
-    ApplyWork, ExecutionSettings, FetchWork, Job as WireJob, PlanWork, RenewCredentialsResponse,
-    TerraformSettings, Variable, job,
+    ApplyWork, CredentialFile, Credentials, ExecutionSettings, FetchWork, Job as WireJob, PlanWork,
+    RenewCredentialsResponse, TerraformSettings, Variable, job,
 };
 
 use super::service::Caller;
 use crate::app::App;
+use crate::context::Tenant;
 use crate::iam;
 use crate::problem::Fault;
+use crate::provider_configurations::{self, Beneficiary};
+use crate::run_identity::{Named, Phase, RunFacts};
 use crate::runs::jobs::{self, Owner, Taken, TakenFetch, TakenRun};
 use crate::runs::{self, RunError, configuration};
 use crate::variables::EffectiveVariable;
@@ -90,13 +93,13 @@ async fn of_run(
     let work = match taken.job.kind {
         JobKind::Fetch => job::Work::Fetch(fetch_work(app, tx, caller, taken).await?),
         JobKind::Plan => {
-            let terraform = terraform(app, tx, caller, taken, current).await?;
+            let terraform = terraform(app, tx, caller, taken, current, Phase::Plan).await?;
             job::Work::Plan(PlanWork {
                 terraform: Some(terraform),
             })
         }
         JobKind::Apply => {
-            let terraform = terraform(app, tx, caller, taken, current).await?;
+            let terraform = terraform(app, tx, caller, taken, current, Phase::Apply).await?;
             let plan = taken.run.plan_result.clone().unwrap_or_default();
             job::Work::Apply(ApplyWork {
                 terraform: Some(terraform),
@@ -105,13 +108,7 @@ async fn of_run(
             })
         }
     };
-    let project = tenancy::find_project(
-        tx,
-        tenant,
-        &taken.workspace.environment_id,
-        Some(&taken.workspace.project_id),
-    )
-    .await?;
+    let project_name = project_name(tx, tenant, taken).await?;
     let settings = &taken.workspace.settings;
     let demands = runners::demands(tx, &taken.job.pool_id).await?;
     Ok(WireJob {
@@ -122,7 +119,7 @@ async fn of_run(
         workspace_id: taken.workspace.id.to_string(),
         workspace_name: taken.workspace.name.clone(),
         environment_name: taken.workspace.environment_name.clone(),
-        project_name: project.map(|it| it.name).unwrap_or_default(),
+        project_name,
         account_id: tenant.account().to_string(),
         journal_public_key: journal.public_key.into(),
         journal_key_id: journal.id,
@@ -136,6 +133,13 @@ async fn of_run(
         }),
         work: Some(work),
     })
+}
+
+async fn project_name(tx: &mut db::Tx, tenant: &Tenant, taken: &TakenRun) -> Result<String> {
+    let workspace = &taken.workspace;
+    let project = Some(&workspace.project_id);
+    let found = tenancy::find_project(tx, tenant, &workspace.environment_id, project).await?;
+    Ok(found.map(|it| it.name).unwrap_or_default())
 }
 
 /// The facts of the state that the job starts from.
@@ -202,6 +206,7 @@ async fn terraform(
     caller: &Caller,
     taken: &TakenRun,
     current: &CurrentState,
+    phase: Phase,
 ) -> Result<TerraformSettings> {
     let (run, workspace) = (&taken.run, &taken.workspace);
     let expires = app.clock.now() + token_life(app);
@@ -243,6 +248,66 @@ async fn terraform(
         .to_owned(),
         parallelism: 0,
         invoke_actions: Vec::new(),
+        credentials: Some(credentials(app, tx, caller, taken, phase).await?),
+    })
+}
+
+/// What provider configurations give to this phase of the run.
+async fn credentials(
+    app: &App,
+    tx: &mut db::Tx,
+    caller: &Caller,
+    taken: &TakenRun,
+    phase: Phase,
+) -> Result<Credentials> {
+    let (tenant, workspace) = (&caller.tenant, &taken.workspace);
+    let named = |id: &dyn std::fmt::Display, name: &str| Named {
+        id: id.to_string(),
+        name: name.to_owned(),
+    };
+    let account = tenancy::account_name(tx, tenant).await?;
+    let project = project_name(tx, tenant, taken).await?;
+    let facts = RunFacts {
+        account: named(tenant.account(), &account),
+        environment: named(&workspace.environment_id, &workspace.environment_name),
+        project: named(&workspace.project_id, &project),
+        workspace: named(&workspace.id, &workspace.name),
+        run: taken.run.id.to_string(),
+        job: taken.job.id.to_string(),
+        epoch: taken.job.epoch,
+        phase,
+    };
+    let of = Beneficiary {
+        environment: &workspace.environment_id,
+        workspace: &workspace.id,
+    };
+    let given = provider_configurations::provide(app, tx, tenant, of, &facts)
+        .await
+        .map_err(|error| {
+            tracing::error!(run = %taken.run.id, error = &error as &dyn std::error::Error,
+                "provider configurations can't be given to a run");
+            Fault::Unreadable {
+                what: "the workspace's provider configurations",
+            }
+        })?;
+    let environment = given.environment.into_iter();
+    let files = given.files.into_iter().map(|file| CredentialFile {
+        path: file.path,
+        content: file.content.expose().clone().into_bytes().into(),
+    });
+    Ok(Credentials {
+        environment: environment
+            .map(|(key, value, sensitive)| Variable {
+                environment: true,
+                key,
+                value: value.expose().clone(),
+                hcl: false,
+                sensitive,
+                origin: "provider configuration".to_owned(),
+            })
+            .collect(),
+        files: files.collect(),
+        secrets: given.secrets.iter().map(|it| it.expose().clone()).collect(),
     })
 }
 

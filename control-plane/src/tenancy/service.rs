@@ -394,6 +394,17 @@ pub async fn delete_project(app: &App, ctx: &Context, id: &ProjectId) -> Result<
 
 // ── for the slices above ───────────────────────────────────────────────────────────────────────
 
+/// The tenant's own name.
+///
+/// # Errors
+/// The database's own.
+pub async fn account_name(
+    conn: &mut db::Conn,
+    tenant: &Tenant,
+) -> std::result::Result<String, db::Error> {
+    store::account_name(conn, tenant).await
+}
+
 /// An environment of the tenant, by name or id.
 ///
 /// # Errors

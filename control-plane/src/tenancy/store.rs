@@ -46,6 +46,13 @@ pub(super) async fn default_account(conn: &mut Conn) -> Result<Option<Account>> 
         .await
 }
 
+pub(super) async fn account_name(conn: &mut Conn, tenant: &Tenant) -> Result<String> {
+    conn.query("SELECT name FROM accounts WHERE id = $1")
+        .bind(tenant.account())
+        .fetch_scalar()
+        .await
+}
+
 pub(super) async fn account_named(conn: &mut Conn, name: &str) -> Result<Option<Account>> {
     conn.build(ACCOUNT)
         .push("WHERE name = ")

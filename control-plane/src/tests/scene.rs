@@ -49,6 +49,7 @@ impl Scene {
             ("organization", team.environment.name.clone()),
             ("name", team.workspace.name.clone()),
             ("workspace_id", team.workspace.id.to_string()),
+            ("account_id", team.tenant.account().to_string()),
             ("project_id", project),
             // The user in question is the administrator; so is the token's owner.
             ("user_id", team.admin.id.to_string()),
@@ -141,6 +142,9 @@ impl Scene {
         }
         if names(ACCESS_IDS) {
             parameters.extend(access(app, &team).await);
+        }
+        if names(CLOUD_IDS) {
+            parameters.extend(clouds(app, &team).await);
         }
         if names(AUDIT_IDS) {
             parameters.extend(audit(app, &team).await);
@@ -390,6 +394,32 @@ async fn audit(app: &TestApp, team: &Team) -> BTreeMap<&'static str, String> {
     let records = app.get(path).by(&team.admin).await.expect(200);
     let record = records.data()[0]["id"].as_str().unwrap().to_owned();
     BTreeMap::from([("audit_record_id", record), ("audit_stream_id", stream)])
+}
+
+/// Parameters that [`clouds`] fills in.
+const CLOUD_IDS: &[&str] = &["provider_configuration_id", "provider_configuration_link_id"];
+
+/// A provider configuration that nobody uses, and a link to another.
+async fn clouds(app: &TestApp, team: &Team) -> BTreeMap<&'static str, String> {
+    let make = async |name: &str| {
+        let attributes = json!({ "name": name, "provider": "custom", "is-shared": true });
+        let call = app.post("/api/v2/provider-configurations").by(&team.admin);
+        let call = call.attributes("provider-configurations", attributes);
+        call.await.expect(201).id()
+    };
+    let (unused, used) = (make("unused").await, make("used").await);
+    let path = format!(
+        "/api/v2/workspaces/{}/provider-configuration-links",
+        team.workspace.id
+    );
+    let configuration = json!({ "type": "provider-configurations", "id": used });
+    let body = json!({ "data": { "type": "provider-configuration-links", "relationships": {
+        "provider-configuration": { "data": configuration } } } });
+    let link = app.post(path).by(&team.admin).json(&body).await;
+    BTreeMap::from([
+        ("provider_configuration_id", unused),
+        ("provider_configuration_link_id", link.expect(201).id()),
+    ])
 }
 
 /// Parameters that [`limits`] fills in.

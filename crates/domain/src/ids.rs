@@ -178,6 +178,10 @@ ids! {
     PolicyParameterId = "polpar";
     PolicyDocumentId = "poldoc";
     ImpactAnalysisId = "impact";
+    /// A key that signs what runs say about themselves.
+    IdentityKeyId = "ikey";
+    ProviderConfigurationId = "pcfg";
+    ProviderLinkId = "pcfgl";
     /// One HTTP request, or one unit of background work.
     RequestId = "req";
 }

@@ -13,6 +13,7 @@ pub mod job;
 pub mod permission;
 pub mod permission_set;
 pub mod policy;
+pub mod provider;
 pub mod run;
 mod secret;
 pub mod system_role;

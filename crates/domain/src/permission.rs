@@ -70,6 +70,7 @@ catalogue! {
     WorkspacesDelete = "workspaces:delete" in ANY: "Delete workspaces.";
     WorkspacesLock = "workspaces:lock" in ANY: "Lock a workspace and unlock it again.";
     WorkspacesForceUnlock = "workspaces:force-unlock" in ANY: "Unlock a workspace that somebody else locked.";
+    WorkspacesLinkProviderConfiguration = "workspaces:link-provider-configuration" in ANY: "Let a workspace use a provider configuration.";
     VariablesRead = "variables:read" in ANY: "See variables; the values of sensitive ones nobody sees.";
     VariablesUpdate = "variables:update" in ANY: "Make, change and delete variables.";
     ConfigurationVersionsRead = "configuration-versions:read" in ANY: "See configuration versions.";
@@ -91,6 +92,8 @@ catalogue! {
     CostLimitsManage = "cost-limits:manage" in ANY: "Make, change and delete cost limits.";
     CostPricesRead = "cost-prices:read" in ANY: "See discounts, prices and usage that estimates are made with.";
     CostPricesManage = "cost-prices:manage" in ANY: "Change discounts, prices and usage that estimates are made with.";
+    ProviderConfigurationsRead = "provider-configurations:read" in ENVIRONMENT: "See provider configurations; their secrets nobody sees.";
+    ProviderConfigurationsManage = "provider-configurations:manage" in ENVIRONMENT: "Make, change and delete provider configurations.";
     UsersRead = "users:read" in ACCOUNT: "See the members of the account.";
     UsersUpdate = "users:update" in ACCOUNT: "Add and remove members, and revoke their tokens.";
     TeamsRead = "teams:read" in ENVIRONMENT: "See teams and who is in them.";

@@ -36,6 +36,7 @@ impl SystemRole {
                 "cost-limits:read",
                 "cost-prices:read",
                 "approval-rules:read",
+                "provider-configurations:*",
                 "runner-pools:read",
                 "policy-groups:read",
                 "tokens:manage-own",

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use protocol::v1::{Job, TerraformSettings, Variable};
 
+use super::credentials;
+
 /// What belongs to the runner: a workspace can't set these, because they decide where the state is
 /// written, how output is read, or which configuration the CLI uses.
 const RESERVED: &[&str] = &[
@@ -49,6 +51,8 @@ pub struct Surroundings<'a> {
     pub home: &'a str,
     pub temporary: &'a str,
     pub cli_config: &'a str,
+    /// Where the files of provider configurations are.
+    pub credentials: &'a str,
     /// Where programs are looked for.
     pub path: &'a str,
     /// The HTTP backend knows no workspaces.
@@ -76,6 +80,14 @@ pub fn environment(
     for (name, value) in run_facts(job) {
         set(&format!("TFC_{name}"), value.as_str());
         set(&format!("TF_VAR_TFC_{name}"), value.as_str());
+    }
+    let given = settings.credentials.iter().flat_map(|it| &it.environment);
+    for variable in given {
+        check(variable)?;
+        if !is_reserved(&variable.key) {
+            let value = credentials::placed(&variable.value, surroundings.credentials);
+            set(&variable.key, &value);
+        }
     }
     for variable in settings.variables.iter().filter(|it| it.environment) {
         check(variable)?;
@@ -133,6 +145,8 @@ fn check(variable: &Variable) -> Result<(), EnvironmentError> {
 
 #[cfg(test)]
 mod tests {
+    use protocol::v1::Credentials;
+
     use super::*;
 
     fn variable(key: &str, value: &str) -> Variable {
@@ -157,6 +171,7 @@ mod tests {
             home: "/h",
             temporary: "/t",
             cli_config: "/c",
+            credentials: "/s",
             path: "/bin",
             selects_workspace: true,
         };
@@ -176,6 +191,36 @@ mod tests {
         assert_eq!(env["TF_WORKSPACE"], "net");
         assert!(!env.contains_key("TF_HTTP_ADDRESS"));
         assert_eq!(env["TF_VAR_TFC_WORKSPACE_NAME"], "net");
+    }
+
+    #[test]
+    fn a_variable_of_the_workspace_counts_before_a_provider_configuration() {
+        let given = |key: &str, value: &str| variable(key, value);
+        let job = Job::default();
+        let settings = TerraformSettings {
+            variables: vec![variable("AWS_REGION", "mine")],
+            credentials: Some(Credentials {
+                environment: vec![
+                    given("AWS_REGION", "given"),
+                    given("AWS_CONFIG_FILE", "${TERRANE_CREDENTIALS}/aws/config"),
+                    given("TF_WORKSPACE", "other"),
+                ],
+                ..Credentials::default()
+            }),
+            ..TerraformSettings::default()
+        };
+        let surroundings = Surroundings {
+            home: "/h",
+            temporary: "/t",
+            cli_config: "/c",
+            credentials: "/s",
+            path: "/bin",
+            selects_workspace: false,
+        };
+        let env = environment(&job, &settings, &surroundings).unwrap();
+        assert_eq!(env["AWS_REGION"], "mine");
+        assert_eq!(env["AWS_CONFIG_FILE"], "/s/aws/config");
+        assert!(!env.contains_key("TF_WORKSPACE"));
     }
 
     #[test]

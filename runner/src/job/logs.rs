@@ -78,7 +78,13 @@ fn secret_values(job: &Job) -> Vec<String> {
             };
             whole.chain(parts)
         });
-        values.chain([settings.run_token.clone()])
+        let credentials = settings.credentials.iter();
+        let access = credentials.flat_map(|it| {
+            let hidden = it.environment.iter().filter(|it| it.sensitive);
+            let hidden = hidden.map(|it| it.value.clone());
+            hidden.chain(it.secrets.iter().cloned())
+        });
+        values.chain([settings.run_token.clone()]).chain(access)
     });
     values.collect()
 }

@@ -8,6 +8,7 @@ pub mod backend;
 pub mod cli_config;
 mod commands;
 mod context;
+mod credentials;
 mod directory;
 pub mod environment;
 mod fetch;

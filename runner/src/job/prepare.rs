@@ -12,7 +12,7 @@ use terraform::variables::{Variable, VariableError, tfvars};
 use super::backend::{self, Choice};
 use super::cli_config::cli_config;
 use super::environment::{EnvironmentError, environment};
-use super::{Context, JobDirectory, StepDir, commands};
+use super::{Context, JobDirectory, StepDir, commands, credentials};
 use crate::archive::{self, UnpackError};
 use crate::executor::{Executor, ExecutorError, Start};
 use crate::relay::{Relay, RelayJob};
@@ -112,6 +112,9 @@ pub(super) async fn prepare(
     let providers = context.providers_now().await;
     let cli_config = cli_config(&providers, api.as_ref());
     write_input(&step, &layout, settings, &cli_config)?;
+    if let Some(given) = &settings.credentials {
+        credentials::write(&step, given, &credentials_of(&step))?;
+    }
     let terraform = surroundings
         .terraform
         .clone()
@@ -363,6 +366,12 @@ fn root_module_text(step: &StepDir, layout: &Layout) -> io::Result<String> {
     Ok(text)
 }
 
+/// Where the step finds the files of provider configurations.
+fn credentials_of(step: &StepDir) -> String {
+    let path = step.path().join(credentials::DIRECTORY);
+    path.to_string_lossy().into_owned()
+}
+
 fn step_environment(
     context: &Context,
     job: &Job,
@@ -376,6 +385,7 @@ fn step_environment(
         home: &at(HOME),
         temporary: &at(TEMPORARY),
         cli_config: &at("input/cli.tfrc"),
+        credentials: &credentials_of(step),
         path,
         selects_workspace: mode == StateMode::Local,
     };

@@ -14,7 +14,7 @@ use super::outcome::{apply_summary, operations, outcome_of, report, sentence};
 use super::plan_again::plan_again;
 use super::prepare::prepare;
 use super::watch_step::{Ended, watch_step};
-use super::{Context, JobDirectory, Wanted, logs, progress};
+use super::{Context, JobDirectory, Wanted, credentials, logs, progress};
 use crate::executor::{Execution, Executor};
 use crate::logs::source::{StepEnd, StepProgress};
 use crate::relay::{Relay, RelayJob};
@@ -199,6 +199,7 @@ async fn watch_and_report(
     let said = sentence(&ended, applies);
     progress.send_modify(|it| it.end = Some(end_of(directory, &ended, &said)));
     note(directory, Stage::Finishing);
+    wipe_credentials(directory);
     let mut report = if applies {
         apply_report(context, directory, &ended, wanted).await?
     } else {
@@ -219,6 +220,15 @@ async fn watch_and_report(
         Ended::NeverBegan(_) => {}
     }
     Ok(report)
+}
+
+/// Nothing runs any more that could use them.
+fn wipe_credentials(directory: &JobDirectory) {
+    let wiped = directory.step().and_then(|step| credentials::wipe(&step));
+    if let Err(error) = wiped {
+        tracing::warn!(job = %directory.job.id, %error,
+            "the files of provider configurations go with the job's directory");
+    }
 }
 
 fn never_started(

@@ -16,6 +16,7 @@ use crate::app::App;
 use crate::context::Tenant;
 use crate::objects::{self, Object};
 use crate::problem::Fault;
+use crate::provider_configurations::{self, Beneficiary};
 use crate::runs::error::RunError;
 use crate::runs::model::Run;
 use crate::workspaces;
@@ -241,12 +242,30 @@ async fn secrets_of(app: &App, tenant: &Tenant, run: &Run) -> Result<Vec<String>
     let mut conn = app.db.acquire().await?;
     let variables = super::facts::variables_of(app, &mut conn, tenant, run).await?;
     let token = workspaces::git_token(app, &mut conn, tenant, &run.workspace_id).await?;
+    let of = Beneficiary {
+        environment: &run.environment_id,
+        workspace: &run.workspace_id,
+    };
+    let access = provider_configurations::secrets_of(app, &mut conn, tenant, of)
+        .await
+        .map_err(|error| {
+            tracing::error!(run = %run.id, error = &error as &dyn std::error::Error,
+                "provider configurations can't be read for a policy check");
+            Fault::Unreadable {
+                what: "the workspace's provider configurations",
+            }
+        })?;
     let sensitive = variables
         .into_iter()
         .filter(|it| it.sensitive)
         .map(|it| it.value.expose().clone());
     Ok(sensitive
-        .chain(token.map(|it| it.expose().clone()))
+        .chain(
+            token
+                .into_iter()
+                .chain(access)
+                .map(|it| it.expose().clone()),
+        )
         .collect())
 }
 

@@ -9,6 +9,9 @@ use std::collections::BTreeSet;
 
 use regorus::Value;
 
+use super::parts;
+use crate::group::Policy;
+
 /// The document `input` of Rego.
 #[derive(Debug, Clone)]
 pub struct Input {
@@ -35,6 +38,25 @@ impl Input {
         match value {
             Value::Object(_) => Ok(Self { value }),
             _ => Err(InputError::NoObject),
+        }
+    }
+
+    /// The same with no more of the plan than the policies read, if that can be told. What looks
+    /// unusual is parsed whole: then it is what [`Self::parse`] says.
+    pub(crate) fn parse_for<'a>(
+        json: &str,
+        policies: impl IntoIterator<Item = &'a Policy>,
+    ) -> Result<Self, InputError> {
+        let mut parts = BTreeSet::new();
+        for policy in policies {
+            match policy.bundle.plan_parts() {
+                Some(more) => parts.extend(more),
+                None => return Self::parse(json),
+            }
+        }
+        match parts::parse(json, &parts) {
+            Ok(value) => Ok(Self { value }),
+            Err(_) => Self::parse(json),
         }
     }
 

@@ -1,6 +1,6 @@
 //! Modules that are evaluated together: which ones a policy needs, and an engine that holds them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use regorus::Engine;
@@ -14,6 +14,7 @@ use super::recursion;
 use super::source::SourceFile;
 use crate::Problem;
 use crate::builtins::{self, Calls, Circumstances, Standing};
+use crate::input;
 
 /// A file that may be needed: parsed, or broken with the package it seems to belong to.
 #[derive(Debug, Clone)]
@@ -107,6 +108,22 @@ impl Bundle {
         self.modules
             .iter()
             .any(|module| module.facts.data.iter().any(|read| overlap(read, &parts)))
+    }
+
+    /// Which parts of the plan anything in it reads: a large plan has others, which then need not be
+    /// made into values. `None` when that can't be told.
+    pub(crate) fn plan_parts(&self) -> Option<BTreeSet<String>> {
+        let mut parts = BTreeSet::new();
+        for read in self.modules.iter().flat_map(|module| &module.facts.input) {
+            match read.as_slice() {
+                [] => return None,
+                [root, below @ ..] if input::is_plan(root) => {
+                    parts.insert(below.first()?.clone());
+                }
+                [..] => {}
+            }
+        }
+        Some(parts)
     }
 
     /// Number of arguments of each function, by its path below `data`.

@@ -26,6 +26,8 @@ pub(crate) struct Facts {
     pub(crate) calls: Vec<Call>,
     /// Paths below `data` that are read; the empty path means all of it.
     pub(crate) data: BTreeSet<Vec<String>>,
+    /// The same below `input`.
+    pub(crate) input: BTreeSet<Vec<String>>,
     pub(crate) withs: Vec<With>,
 }
 
@@ -131,8 +133,14 @@ impl Facts {
 
     fn read(&mut self, parts: &[String]) {
         let whole = self.resolved(parts).unwrap_or_else(|| parts.to_vec());
-        if whole.first().is_some_and(|root| root == "data") {
-            self.data.insert(whole[1..].to_vec());
+        match whole.split_first() {
+            Some((root, below)) if root == "data" => {
+                self.data.insert(below.to_vec());
+            }
+            Some((root, below)) if root == "input" => {
+                self.input.insert(below.to_vec());
+            }
+            Some(_) | None => {}
         }
     }
 

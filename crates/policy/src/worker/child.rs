@@ -149,13 +149,16 @@ impl Reporter<'_> {
         if let Err(reason) = self.begin(START) {
             return self.result(START, &Err::<(), String>(reason));
         }
-        let input = match Input::parse(input) {
-            Ok(input) => input,
-            Err(error) => return self.result(START, &Err::<(), String>(error.to_string())),
-        };
         let group = match Group::compile_watched(source, self) {
             Ok(group) => group,
             Err(problem) => return self.result(START, &Err::<(), String>(problem.to_string())),
+        };
+        let asked = |policy: &&Policy| {
+            policy.enabled && only.is_none_or(|only| only.contains(&policy.name))
+        };
+        let input = match Input::parse_for(input, group.policies.iter().filter(asked)) {
+            Ok(input) => input,
+            Err(error) => return self.result(START, &Err::<(), String>(error.to_string())),
         };
         let names: Vec<&str> = group.policies.iter().map(|it| it.name.as_str()).collect();
         if !request.done.contains(START) {
@@ -163,8 +166,7 @@ impl Reporter<'_> {
         }
         for (policy, name) in group.policies.iter().zip(names) {
             let item = format!("evaluation {name}");
-            let wanted = policy.enabled && only.is_none_or(|only| only.contains(name));
-            if !wanted || request.done.contains(&item) {
+            if !asked(&policy) || request.done.contains(&item) {
                 continue;
             }
             let verdict = match self.begin(&item) {
@@ -215,7 +217,8 @@ impl Reporter<'_> {
             return Ok(());
         }
         let parsed = match self.begin(&format!("case {}", case.name)) {
-            Ok(()) => Input::parse(text).map_err(|error| (error.to_string(), false)),
+            Ok(()) => Input::parse_for(text, open.iter().map(|(policy, _)| *policy))
+                .map_err(|error| (error.to_string(), false)),
             Err(reason) => Err((reason, true)),
         };
         for (policy, item) in open {
