@@ -251,6 +251,8 @@ impl<A> InputData<A> {
     pub fn related(&self, name: &str) -> &[InputIdentifier] {
         match self.relationships.get(name).map(|it| &it.data) {
             Some(InputLinkage::Many(many)) => many,
+            // An empty list reads as an object without anything.
+            Some(InputLinkage::One(one)) if one.id.is_empty() => &[],
             Some(InputLinkage::One(one)) => std::slice::from_ref(one),
             Some(InputLinkage::Null) | None => &[],
         }
