@@ -3,9 +3,7 @@
 use std::collections::BTreeMap;
 
 use domain::Secret;
-use domain::ids::{
-    EnvironmentId, ProjectId, ProviderConfigurationId, ProviderLinkId, WorkspaceId,
-};
+use domain::ids::{EnvironmentId, ProjectId, ProviderConfigurationId, ProviderLinkId, WorkspaceId};
 use domain::provider::{AccessMethod, Provider};
 
 use super::error::ConfigurationError;

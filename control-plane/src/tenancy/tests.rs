@@ -77,9 +77,15 @@ async fn write_states(app: &TestApp, team: &Team, done: &AtomicBool) -> Vec<(Str
 /// The values of all variables of a workspace, opened.
 async fn values(app: &TestApp, team: &Team) -> Vec<String> {
     let mut conn = app.db.acquire().await.unwrap();
-    let found = variables::effective(app, &mut conn, &team.tenant, &team.workspace.id)
-        .await
-        .unwrap();
+    let found = variables::effective(
+        app,
+        &mut conn,
+        &team.tenant,
+        &team.environment.id,
+        &team.workspace.id,
+    )
+    .await
+    .unwrap();
     let mut values: Vec<String> = found.iter().map(|it| it.value.expose().clone()).collect();
     values.sort();
     values
@@ -143,7 +149,7 @@ both_databases! { MIGRATOR;
         // And the old one alone opens nothing any more.
         let mut conn = before.db.acquire().await.unwrap();
         let fresh = replica(&old, Vec::new());
-        let opened = variables::effective(&fresh, &mut conn, &team.tenant, &team.workspace.id).await;
+        let opened = variables::effective(&fresh, &mut conn, &team.tenant, &team.environment.id, &team.workspace.id).await;
         assert!(opened.is_err());
     }
 }

@@ -397,7 +397,10 @@ async fn audit(app: &TestApp, team: &Team) -> BTreeMap<&'static str, String> {
 }
 
 /// Parameters that [`clouds`] fills in.
-const CLOUD_IDS: &[&str] = &["provider_configuration_id", "provider_configuration_link_id"];
+const CLOUD_IDS: &[&str] = &[
+    "provider_configuration_id",
+    "provider_configuration_link_id",
+];
 
 /// A provider configuration that nobody uses, and a link to another.
 async fn clouds(app: &TestApp, team: &Team) -> BTreeMap<&'static str, String> {
