@@ -23,7 +23,8 @@ types! {
     HelloRequest RunningJob Capabilities HelloResponse
     LeaseRequest LeaseEvent Offer Drain JobDirective
     AcknowledgeRequest AcknowledgeResponse HeartbeatRequest HeartbeatResponse
-    Job ExecutionSettings FetchWork TerraformSettings Variable PlanWork ApplyWork
+    Job ExecutionSettings FetchWork TerraformSettings Variable Credentials CredentialFile
+    PlanWork ApplyWork
     ProgressRequest ProgressResponse
     LogOffsetRequest LogOffsetResponse LogChunk LogAck
     UploadHead UploadOffsetRequest UploadOffsetResponse UploadChunk UploadResponse

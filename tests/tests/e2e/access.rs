@@ -69,13 +69,15 @@ resource "terraform_data" "seen" {
     );
     assert!(said.contains("mode 600"), "{said}");
     assert!(!said.contains(key), "{said}");
-    let whole = said.lines().find(|line| line.contains("whole ")).unwrap();
-    assert!(!whole.contains("eyJ"), "the token is in the log: {whole}");
-    let place = said
-        .lines()
-        .find_map(|line| line.split("place ").nth(1))
-        .unwrap();
-    let place = std::path::Path::new(place.trim());
+    assert!(!said.contains("eyJ"), "the token is in the log: {said}");
+    // Not the line that says what is executed.
+    let printed = |word: &str| {
+        let begin = format!("(local-exec): {word} ");
+        let line = said.lines().find_map(|line| line.split(&begin).nth(1));
+        line.unwrap_or_else(|| panic!("no {word}: {said}")).trim()
+    };
+    let place = printed("place");
+    let place = std::path::Path::new(place);
     assert!(
         place.is_absolute() && !place.exists(),
         "{}",

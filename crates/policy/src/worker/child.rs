@@ -149,16 +149,21 @@ impl Reporter<'_> {
         if let Err(reason) = self.begin(START) {
             return self.result(START, &Err::<(), String>(reason));
         }
-        let group = match Group::compile_watched(source, self) {
-            Ok(group) => group,
-            Err(problem) => return self.result(START, &Err::<(), String>(problem.to_string())),
-        };
+        let compiled = Group::compile_watched(source, self);
         let asked = |policy: &&Policy| {
             policy.enabled && only.is_none_or(|only| only.contains(&policy.name))
         };
-        let input = match Input::parse_for(input, group.policies.iter().filter(asked)) {
+        let parsed = match &compiled {
+            Ok(group) => Input::parse_for(input, group.policies.iter().filter(asked)),
+            Err(_) => Input::parse(input),
+        };
+        let input = match parsed {
             Ok(input) => input,
             Err(error) => return self.result(START, &Err::<(), String>(error.to_string())),
+        };
+        let group = match compiled {
+            Ok(group) => group,
+            Err(problem) => return self.result(START, &Err::<(), String>(problem.to_string())),
         };
         let names: Vec<&str> = group.policies.iter().map(|it| it.name.as_str()).collect();
         if !request.done.contains(START) {

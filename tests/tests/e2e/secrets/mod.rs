@@ -203,7 +203,6 @@ fn own(dev: &Dev) -> Vec<Planted> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "new: it has been compiled, and not been run on a built server yet"]
 async fn what_is_planted_is_found_nowhere() {
     let outside = HttpsServer::start().await;
     outside.answer("/document", 200, "{\"known\": true}");

@@ -74,7 +74,8 @@ pub(super) const ROWS: &[Row] = &[
                     "sensitive": true }),
             )
         },
-        may_be: &[],
+        // Who may read the JSON plan reads it as terraform made it.
+        may_be: &["plans/{plan_id}/json-output"],
     },
     Row {
         name: "sensitive environment variable",
@@ -84,6 +85,19 @@ pub(super) const ROWS: &[Row] = &[
             object(
                 "vars",
                 json!({ "key": "PLANTED", "value": value, "category": "env", "sensitive": true }),
+            )
+        },
+        may_be: &[],
+    },
+    Row {
+        name: "secret of a provider configuration",
+        path: "provider-configurations",
+        plain: false,
+        body: |value, _| {
+            object(
+                "provider-configurations",
+                json!({ "name": "planted", "provider": "custom", "is-default": true,
+                    "is-shared": true, "secrets": { "PLANTED_ACCESS": value } }),
             )
         },
         may_be: &[],
