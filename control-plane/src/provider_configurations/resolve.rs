@@ -39,7 +39,11 @@ pub(super) fn resolve(candidates: Vec<Candidate>, phase: Phase) -> Vec<(Configur
             };
             let apart = match it.provider {
                 Provider::Custom => it.name.clone(),
-                _ => String::new(),
+                Provider::Aws
+                | Provider::Azure
+                | Provider::Google
+                | Provider::Kubernetes
+                | Provider::Vault => String::new(),
             };
             let slot = (it.provider, alias, apart);
             if slots.get(&slot).is_none_or(|(other, _)| rank > *other) {
@@ -129,7 +133,7 @@ mod tests {
     fn of_two_defaults_the_nearer_one_counts() {
         let mut near = default("z-near");
         near.configuration.environment_id = Some(EnvironmentId::random());
-        let all = [default("b"), near.clone(), default("a")];
+        let all = [default("b"), near, default("a")];
         assert_eq!(received(&all, Phase::Plan), names(&[("z-near", "")]));
         assert_eq!(
             received(&[all[0].clone(), all[2].clone()], Phase::Plan),

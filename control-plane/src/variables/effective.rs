@@ -149,7 +149,7 @@ mod tests {
             let count = all.len();
             let expected = levels()
                 .find(|(_, is_final)| *is_final == Some(true))
-                .or_else(|| levels().filter(|(_, is_final)| is_final.is_some()).last())
+                .or_else(|| levels().rfind(|(_, is_final)| is_final.is_some()))
                 .map(|(level, _)| level);
             let standing = stand(all);
             prop_assert_eq!(standing.first().map(|it| it.variable.owner.rank()), expected);
