@@ -8,8 +8,8 @@ use super::model::Subject;
 use super::place::Spot;
 use super::{service, store};
 use crate::context::{Context, Tenant};
-use crate::iam::IamError;
 use crate::iam::effective::Place;
+use crate::iam::{IamError, teams};
 
 /// Whether the caller may hand out `given` at a place.
 ///
@@ -30,8 +30,8 @@ pub fn check_within(ctx: &Context, spot: &Spot, given: &PermissionSet) -> Result
     })
 }
 
-/// Whether the caller has everything that a subject has: who acts for it or puts others into it
-/// hands that out.
+/// Whether the caller has everything that a subject has, a user also through teams: who acts for it
+/// or puts others into it hands that out.
 ///
 /// # Errors
 /// [`IamError::BeyondOwn`], or the database's own.
@@ -44,7 +44,12 @@ pub async fn check_subject(
         return Ok(());
     }
     let tenant = ctx.tenant();
-    let grants = store::of_subject(conn, &tenant, subject).await?;
+    let mut grants = store::of_subject(conn, &tenant, subject).await?;
+    if let Subject::User(user) = subject {
+        for team in teams::teams_of(conn, &tenant, user).await? {
+            grants.extend(store::of_subject(conn, &tenant, &Subject::Team(team)).await?);
+        }
+    }
     let sets = service::role_sets(conn, &tenant).await?;
     for grant in grants {
         let Some(set) = sets.get(&grant.role.id()) else {

@@ -98,7 +98,7 @@ pub(in crate::iam) async fn join(
 /// Gives the link's user a new password: what the old one has opened is over.
 ///
 /// # Errors
-/// [`IamError::Invalid`]; the link stays good then.
+/// [`IamError::Invalid`]; the link stays good then. [`IamError::SharedUser`], as when it is made.
 pub(in crate::iam) async fn reset(
     app: &App,
     origin: &Origin,
@@ -116,6 +116,11 @@ pub(in crate::iam) async fn reset(
     let member = find_member(&mut tx, &tenant, user)
         .await?
         .ok_or(IamError::NotFound)?;
+    // They may have joined another account since: the link's author has no say there.
+    let of_operator = link.created_by == ctx.actor.id;
+    if !of_operator && people::is_shared(&mut tx, &tenant, user).await? {
+        return Err(IamError::SharedUser);
+    }
     people::set_password(&mut tx, &member.id, &hash, ctx.now()).await?;
     let proof = authorize(&ctx, Permission::UsersUpdate, Target::new("users", user))?;
     let detail = json!({ "username": member.username });

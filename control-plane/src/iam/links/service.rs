@@ -36,6 +36,7 @@ fn link(ctx: &Context, user: Option<UserId>, email: String, life: TimeDelta) -> 
         user_id: user,
         email,
         role: None,
+        created_by: ctx.actor.id.clone(),
         created_at: ctx.now(),
         expires_at: ctx.now() + life,
     }
@@ -66,7 +67,7 @@ pub(super) async fn invite(
     )?;
     check_role(ctx, role)?;
     let hash = hash_token(text.expose());
-    store::insert(&mut tx, Kind::Invitation, &link, &hash, &ctx.actor.id).await?;
+    store::insert(&mut tx, Kind::Invitation, &link, &hash).await?;
     let detail = json!({ "email": link.email, "role": role });
     audit::record(&mut tx, ctx, &proof, "invitation.create", detail).await?;
     tx.commit().await?;
@@ -125,7 +126,7 @@ pub(super) async fn reset_link(
     // The newest one counts.
     store::take_all_of(&mut tx, Kind::Password, user).await?;
     let hash = hash_token(text.expose());
-    store::insert(&mut tx, Kind::Password, &link, &hash, &ctx.actor.id).await?;
+    store::insert(&mut tx, Kind::Password, &link, &hash).await?;
     let detail = json!({ "username": member.username });
     audit::record(&mut tx, ctx, &proof, "user.begin-password-reset", detail).await?;
     tx.commit().await?;

@@ -33,20 +33,17 @@ pub(in crate::iam) struct Link {
     pub user_id: Option<UserId>,
     pub email: String,
     pub role: Option<Role>,
+    /// The id of the actor that made it.
+    pub created_by: String,
     pub created_at: Timestamp,
     pub expires_at: Timestamp,
 }
 
-const SELECT: &str = "SELECT id, account_id, user_id, email, role, created_at, expires_at
+const SELECT: &str = "SELECT id, account_id, user_id, email, role, created_by, created_at,
+        expires_at
     FROM user_links WHERE kind = ";
 
-pub(super) async fn insert(
-    conn: &mut Conn,
-    kind: Kind,
-    link: &Link,
-    hash: &str,
-    created_by: &str,
-) -> Result<()> {
+pub(super) async fn insert(conn: &mut Conn, kind: Kind, link: &Link, hash: &str) -> Result<()> {
     conn.query("DELETE FROM user_links WHERE expires_at < $1")
         .bind(link.created_at)
         .execute()
@@ -63,7 +60,7 @@ pub(super) async fn insert(
     .bind(&link.user_id)
     .bind(&link.email)
     .bind(link.role)
-    .bind(created_by.to_owned())
+    .bind(&link.created_by)
     .bind(link.created_at)
     .bind(link.expires_at)
     .execute()

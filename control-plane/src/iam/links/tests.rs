@@ -3,6 +3,7 @@
 use chrono::TimeDelta;
 use db::Db;
 use domain::access::Role;
+use domain::ids::UserId;
 use http::header;
 use serde_json::{Value, json};
 use testkit::both_databases;
@@ -86,6 +87,19 @@ async fn sign_in(app: &TestApp, name: &str, password: &str) -> Option<String> {
             .unwrap()
             .to_owned()
     })
+}
+
+/// Makes somebody a member of the team's account too.
+async fn join(app: &TestApp, team: &Team, user: &UserId) {
+    let mut tx = app.db.begin().await.unwrap();
+    tx.query("INSERT INTO memberships (account_id, user_id, created_at) VALUES ($1, $2, $3)")
+        .bind(team.tenant.account())
+        .bind(user)
+        .bind(app.clock.now())
+        .execute()
+        .await
+        .unwrap();
+    tx.commit().await.unwrap();
 }
 
 async fn role(app: &TestApp, team: &Team, name: &str) -> Option<String> {
@@ -193,15 +207,55 @@ both_databases! { MIGRATOR;
         assert!(page.text().contains("type=\"password\""));
     }
 
+    async fn who_joins_another_account_meanwhile_is_not_taken_over_by_an_old_link(db: Db) {
+        let app = TestApp::new(db);
+        let (team, other) = (app.team().await, app.team().await);
+        let user = app.user_with_password(&team.account, Role::Reader, PASSWORD).await;
+        let path = format!("/api/v2/users/{}/password-link", user.id);
+        let url = app.post(path).by(&team.admin).await.expect(201).attribute("url");
+        join(&app, &other, &user.id).await;
+        let stolen = [("password", "another horse battery")];
+        let refused = fill(&app, &path_of(&url), "", &stolen).await;
+        assert_ne!(refused.status, 200, "{}", refused.text());
+        assert!(sign_in(&app, &user.username, PASSWORD).await.is_some());
+        assert!(sign_in(&app, &user.username, "another horse battery").await.is_none());
+    }
+
+    async fn nobody_becomes_who_has_more_through_a_team(db: Db) {
+        let app = TestApp::new(db);
+        let team = app.team().await;
+        let clerk = app.user(&team.account, Role::Reader).await;
+        let chief = app.user(&team.account, Role::Reader).await;
+        let make = async |path: &str, body: serde_json::Value| {
+            app.post(path).by(&team.admin).json(&json!({ "data": body })).await
+        };
+        let organization = format!("/api/v2/organizations/{}", team.environment.name);
+        let admins = make(&format!("{organization}/teams"),
+            json!({ "type": "teams", "attributes": { "name": "chiefs" } })).await.expect(200).id();
+        let users = json!([{ "type": "users", "id": chief.username }]);
+        make(&format!("/api/v2/teams/{admins}/relationships/users"), users).await.expect(204);
+        let clerks = make("/api/v2/roles", json!({ "type": "roles", "attributes": {
+            "name": "clerk", "permissions": ["users:*"] } })).await.expect(201).id();
+        for (subject, kind, id, role) in [
+            ("team", "teams", admins.as_str(), "role-admin"),
+            ("user", "users", clerk.id.as_str(), clerks.as_str()),
+        ] {
+            make("/api/v2/access-policies", json!({ "type": "access-policies", "relationships": {
+                subject: { "data": { "type": kind, "id": id } },
+                "role": { "data": { "type": "roles", "id": role } } } })).await.expect(201);
+        }
+        let link = async |user: &str| {
+            let path = format!("/api/v2/users/{user}/password-link");
+            app.post(path).by(&clerk).await
+        };
+        link(chief.id.as_str()).await.expect(403);
+        link(team.reader.id.as_str()).await.expect(201);
+    }
+
     async fn nobody_takes_over_a_person_of_another_account(db: Db) {
         let app = TestApp::new(db);
         let (team, other) = (app.team().await, app.team().await);
-        let mut tx = app.db.begin().await.unwrap();
-        tx.query("INSERT INTO memberships (account_id, user_id, created_at)
-             VALUES ($1, $2, $3)")
-            .bind(team.tenant.account()).bind(&other.admin.id).bind(app.clock.now())
-            .execute().await.unwrap();
-        tx.commit().await.unwrap();
+        join(&app, &team, &other.admin.id).await;
         let path = format!("/api/v2/users/{}/password-link", other.admin.id);
         let refused = app.post(path).by(&team.admin).await.expect(409);
         assert_eq!(refused.code(), "iam.shared-user");
